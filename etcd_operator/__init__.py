@@ -1,0 +1,1 @@
+"""Runs etcd clusters on Kubernetes the way an expert would."""

@@ -1,0 +1,91 @@
+"""One step, carried out. Its preconditions travel with the call, so that a call that comes too late does nothing."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etcd_operator import pki
+from etcd_operator.kube.port import Precondition
+from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, Step, WriteCredentials
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.names import Identity
+from etcd_operator.resources.secret import CA_BUNDLE, CERTIFICATE, KEY, secret
+
+if TYPE_CHECKING:
+    from etcd_operator.kube.port import Kube
+    from etcd_operator.observation import Meta, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Carries out the steps planned from one observation."""
+
+    kube: Kube
+    seen: Observation
+
+    async def execute(self, step: Step) -> None:
+        """Carry out `step`. Raises a KubeError when Kubernetes refuses it or cannot be asked."""
+        match step:
+            case Create():
+                await self.kube.create(step.kind, self._namespace, step.body)
+            case Patch():
+                await self.kube.patch(
+                    step.kind, self._namespace, step.name, step.patch, precondition=_unchanged(step.target)
+                )
+            case Delete():
+                await self.kube.delete(
+                    step.kind, self._namespace, step.name, precondition=Precondition(step.target.uid)
+                )
+            case CreateAuthority():
+                await self._create_authority(step)
+            case WriteCredentials():
+                await self._write_credentials(step)
+
+    @property
+    def _namespace(self) -> str:
+        return self.seen.cluster.namespace
+
+    @property
+    def _identity(self) -> Identity:
+        meta = self.seen.cluster.meta
+        return Identity(meta.name, self._namespace, meta.uid)
+
+    async def _create_authority(self, step: CreateAuthority) -> None:
+        authority = pki.new_ca(step.common_name, fresh=pki.fresh(), now=self.seen.at)
+        data = {CERTIFICATE: authority.certificate, KEY: authority.key, CA_BUNDLE: authority.certificate}
+        await self.kube.create(
+            Kind.SECRET, self._namespace, secret(self._identity, step.name, data, labels=step.labels)
+        )
+
+    async def _write_credentials(self, step: WriteCredentials) -> None:
+        data = {key: text.encode() for key, text in step.wanted.texts.items()}
+        data |= {key: self._authority_data(name, CA_BUNDLE) for key, name in step.wanted.bundles.items()}
+        for leaf in step.wanted.leaves:
+            if leaf.prefix in step.issue:
+                issued = pki.issue(
+                    self._authority(leaf.authority),
+                    leaf.profile,
+                    common_name=leaf.common_name,
+                    names=leaf.names,
+                    fresh=pki.fresh(),
+                    now=self.seen.at,
+                )
+                data |= {f"{leaf.prefix}.crt": issued.certificate, f"{leaf.prefix}.key": issued.key}
+        if step.target is None:
+            body = secret(self._identity, step.name, data, labels=step.wanted.labels)
+            await self.kube.create(Kind.SECRET, self._namespace, body)
+            return
+        patch = {"data": {key: base64.b64encode(value).decode() for key, value in data.items()}}
+        await self.kube.patch(Kind.SECRET, self._namespace, step.name, patch, precondition=_unchanged(step.target))
+
+    def _authority(self, name: str) -> pki.KeyPair:
+        return pki.KeyPair(self._authority_data(name, CERTIFICATE), self._authority_data(name, KEY))
+
+    def _authority_data(self, name: str, key: str) -> bytes:
+        return self.seen.secrets[name].data[key]
+
+
+def _unchanged(target: Meta) -> Precondition:
+    return Precondition(target.uid, target.resource_version)

@@ -1,0 +1,147 @@
+"""The typed view of an EtcdCluster's spec.
+
+The CustomResourceDefinition (crds/etcdcluster.yaml) is the source of truth: it fills in every default and refuses what
+is wrong, so nothing is defaulted or validated a second time here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+Json = dict[str, Any]
+"""A Kubernetes object, or a part of one, as decoded JSON."""
+
+
+class ClientTLS(StrEnum):
+    """How applications talk to etcd."""
+
+    MUTUAL = "Mutual"
+    SERVER = "Server"
+    OFF = "Off"
+
+
+class PeerTLS(StrEnum):
+    """How members talk to each other."""
+
+    MUTUAL = "Mutual"
+    OFF = "Off"
+
+
+class OnDelete(StrEnum):
+    """What becomes of the claims when the EtcdCluster is deleted."""
+
+    RETAIN = "Retain"
+    DELETE = "Delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Where etcd's image comes from; its tag is always `v<spec.version>`."""
+
+    repository: str
+    pull_policy: str
+    pull_secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The claim of each member."""
+
+    size: str
+    class_name: str | None
+    on_delete: OnDelete
+
+
+@dataclass(frozen=True, slots=True)
+class PodSettings:
+    """What a user may say about the member Pods."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    node_selector: dict[str, str]
+    affinity: Json | None
+    tolerations: tuple[Json, ...]
+    topology_spread_constraints: tuple[Json, ...] | None
+    priority_class_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdSettings:
+    """etcd's own settings. Sizes in bytes as Kubernetes quantities, times in milliseconds."""
+
+    quota: str
+    auto_compaction_mode: str
+    auto_compaction_retention: str
+    snapshot_count: int
+    heartbeat_ms: int
+    election_ms: int
+    extra_args: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TLS:
+    """Which of etcd's two ports are encrypted, and how."""
+
+    client: ClientTLS
+    peer: PeerTLS
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSpec:
+    """What the user asks for."""
+
+    replicas: int
+    version: str
+    image: Image
+    storage: Storage
+    resources: Json
+    pod: PodSettings
+    etcd: EtcdSettings
+    tls: TLS
+    paused: bool
+
+    @classmethod
+    def parse(cls, spec: Json) -> Self:
+        """Read `spec` as the API server hands it out, with the CRD's defaults filled in.
+
+        Raises KeyError or ValueError when it is not what the CRD promises, which means that an older CRD is installed.
+        """
+        image, storage, pod, etcd, tls = (spec[key] for key in ("image", "storage", "pod", "etcd", "tls"))
+        spread = pod.get("topologySpreadConstraints")
+        return cls(
+            replicas=spec["replicas"],
+            version=spec["version"],
+            image=Image(
+                repository=image["repository"],
+                pull_policy=image["pullPolicy"],
+                pull_secrets=tuple(reference["name"] for reference in image.get("pullSecrets", ())),
+            ),
+            storage=Storage(
+                size=str(storage["size"]),
+                class_name=storage.get("className"),
+                on_delete=OnDelete(storage["onDelete"]),
+            ),
+            resources=spec["resources"],
+            pod=PodSettings(
+                labels=pod.get("labels", {}),
+                annotations=pod.get("annotations", {}),
+                node_selector=pod.get("nodeSelector", {}),
+                affinity=pod.get("affinity"),
+                tolerations=tuple(pod.get("tolerations", ())),
+                topology_spread_constraints=None if spread is None else tuple(spread),
+                priority_class_name=pod.get("priorityClassName"),
+            ),
+            etcd=EtcdSettings(
+                quota=str(etcd["quota"]),
+                auto_compaction_mode=etcd["autoCompaction"]["mode"],
+                auto_compaction_retention=etcd["autoCompaction"]["retention"],
+                snapshot_count=etcd["snapshotCount"],
+                heartbeat_ms=etcd["heartbeatMs"],
+                election_ms=etcd["electionMs"],
+                extra_args=etcd.get("extraArgs", {}),
+            ),
+            tls=TLS(client=ClientTLS(tls["client"]), peer=PeerTLS(tls["peer"])),
+            paused=spec["paused"],
+        )

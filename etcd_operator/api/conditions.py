@@ -1,0 +1,62 @@
+"""The words of the status: condition types, phases and reasons. Each `BlockReason` has a runbook in docs/runbooks/."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """What the status says about a cluster; `Unknown` when the operator could not ask."""
+
+    AVAILABLE = "Available"
+    QUORATE = "Quorate"
+    PROGRESSING = "Progressing"
+    DEGRADED = "Degraded"
+    BLOCKED = "Blocked"
+
+
+class Phase(StrEnum):
+    """One word for a person; machines read the conditions."""
+
+    CREATING = "Creating"
+    RUNNING = "Running"
+    DEGRADED = "Degraded"
+    NO_QUORUM = "NoQuorum"
+    UNKNOWN = "Unknown"
+    PAUSED = "Paused"
+    DELETING = "Deleting"
+
+
+class Reason(StrEnum):
+    """Why a condition holds which says something about the cluster as a whole."""
+
+    SERVING = "Serving"
+    NOT_FORMED = "NotFormed"
+    QUORUM_HEALTHY = "QuorumHealthy"
+    QUORUM_LOST = "QuorumLost"
+    NO_READY_MEMBER = "NoReadyMember"
+    CANNOT_ASK = "CannotAsk"
+    ALL_HEALTHY = "AllMembersHealthy"
+    SOME_UNHEALTHY = "MembersUnhealthy"
+    STABLE = "Stable"
+    WORKING = "Working"
+    WAITING = "Waiting"
+    NOT_BLOCKED = "NotBlocked"
+
+
+class BlockReason(StrEnum):
+    """Why the operator does not do what it would do."""
+
+    PAUSED = "Paused"
+    EARLIER_CLUSTER = "EarlierCluster"
+    FOREIGN_OBJECT = "ForeignObject"
+    RECORD_LOST = "RecordLost"
+    AUTHORITY_LOST = "AuthorityLost"
+    DATA_LOST = "DataLost"
+    REFUSED = "RefusedByKubernetes"
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE = "ImageUnavailable"
+    STORAGE = "StorageUnavailable"
+    CRASHING = "Crashing"
+    CONTAINER_CONFIG = "ContainerConfig"
+    NODE = "NodeUnavailable"

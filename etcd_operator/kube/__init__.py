@@ -1,0 +1,1 @@
+"""The port to Kubernetes: the one place that talks to the API server."""

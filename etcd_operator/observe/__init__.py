@@ -1,0 +1,1 @@
+"""What is there: Kubernetes and etcd, read into one frozen snapshot. Reads everything, decides nothing."""

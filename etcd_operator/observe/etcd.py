@@ -1,0 +1,72 @@
+"""Asks every running member, all at once and each with a deadline: a dead member never delays the others' answers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from etcd_operator.api.cluster import ClientTLS
+from etcd_operator.etcd.client import Endpoint, Tls
+from etcd_operator.etcd.errors import EtcdError
+from etcd_operator.observation import Etcd, MemberView, Unknown
+from etcd_operator.resources.names import CLIENT_PORT, Identity, member_host
+from etcd_operator.resources.secret import CA_BUNDLE, CERTIFICATE, KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from etcd_operator.etcd.client import EtcdClient
+    from etcd_operator.observe.kubernetes import Objects
+
+Answer = TypeVar("Answer")
+
+DEADLINE = 2.0
+"""Seconds for one question to one member: longer than a disk's hiccup, short enough for a status that is not stale."""
+
+
+async def read(etcd: EtcdClient, objects: Objects) -> Etcd:
+    """Ask each Pod that has an address for its status and the member list.
+
+    `members` is the first list that a quorum agreed on, `Unknown` if no member could give one. An answer of another
+    cluster than the recorded one counts as no answer.
+    """
+    endpoints = _endpoints(objects)
+    await etcd.keep(endpoints)
+    answers = await asyncio.gather(*(_ask(etcd, endpoint) for endpoint in endpoints.values()))
+    views = dict(zip(endpoints, answers, strict=True))
+    said = sorted((view.agreed for view in answers), key=lambda agreed: isinstance(agreed, Unknown))
+    return Etcd(views=views, members=said[0] if said else Unknown("no member runs"))
+
+
+def _endpoints(objects: Objects) -> dict[str, Endpoint]:
+    """Where each member answers: the address of its Pod, which no name service can spoil and no proxy can delay."""
+    cluster = objects.cluster
+    identity = Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
+    mode, secret = cluster.spec.tls.client, objects.secrets.get(identity.operator_secret)
+    if mode is not ClientTLS.OFF and secret is None:
+        return {}
+    endpoints: dict[str, Endpoint] = {}
+    for pod in objects.pods.values():
+        if pod.ip is None or not pod.running:
+            continue
+        tls = None
+        if mode is not ClientTLS.OFF and secret is not None:
+            data = secret.data
+            tls = Tls(data[CA_BUNDLE], data.get(CERTIFICATE), data.get(KEY), member_host(identity, pod.member))
+        host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
+        endpoints[pod.member] = Endpoint(pod.member, f"{host}:{CLIENT_PORT}", tls, cluster.record.cluster_id)
+    return endpoints
+
+
+async def _ask(etcd: EtcdClient, endpoint: Endpoint) -> MemberView:
+    status, agreed = await asyncio.gather(
+        _or_unknown(etcd.status(endpoint, within=DEADLINE)), _or_unknown(etcd.member_list(endpoint, within=DEADLINE))
+    )
+    return MemberView(status, agreed)
+
+
+async def _or_unknown(question: Awaitable[Answer]) -> Answer | Unknown:
+    try:
+        return await question
+    except EtcdError as error:
+        return Unknown(str(error))

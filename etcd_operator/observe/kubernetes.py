@@ -1,0 +1,100 @@
+"""Reads everything of one cluster from Kubernetes: by list, from the newest state, all kinds at once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from etcd_operator.observation import Cause, Problem, Stranger
+from etcd_operator.observe import parse
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from etcd_operator.kube.port import Json, Kube
+    from etcd_operator.observation import Budget, Claim, Cluster, Pod, Secret, Service
+
+PATIENCE = timedelta(seconds=10)
+"""How long an object may be silent about why it does not get on before its events are read for the cause."""
+
+_LISTED = (Kind.POD, Kind.CLAIM, Kind.SECRET, Kind.SERVICE, Kind.BUDGET)
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """What Kubernetes holds of one cluster, by name; `strangers` carry its name but another UID."""
+
+    cluster: Cluster
+    pods: Mapping[str, Pod]
+    claims: Mapping[str, Claim]
+    secrets: Mapping[str, Secret]
+    services: Mapping[str, Service]
+    budgets: Mapping[str, Budget]
+    strangers: tuple[Stranger, ...]
+
+
+async def read(kube: Kube, namespace: str, name: str, *, now: datetime) -> Objects:
+    """Read the EtcdCluster `name` and everything that carries its name in a label.
+
+    Raises NotFound when the EtcdCluster is gone, and another KubeError when anything could not be read: there is no
+    snapshot with a hole in it.
+    """
+    raw, lists = await asyncio.gather(
+        kube.get(Kind.CLUSTER, namespace, name),
+        asyncio.gather(*(kube.list(kind, namespace, labels=f"{CLUSTER}={name}") for kind in _LISTED)),
+    )
+    uid = raw["metadata"]["uid"]
+    listed = dict(zip(_LISTED, lists, strict=True))
+    ours = {kind: [body for body in bodies if _is_ours(kind, body, uid)] for kind, bodies in listed.items()}
+    causes = await _events(kube, namespace, [*ours[Kind.POD], *ours[Kind.CLAIM]], now=now)
+    pods = [parse.pod(body) for body in ours[Kind.POD]]
+    claims = [parse.claim(body) for body in ours[Kind.CLAIM]]
+    return Objects(
+        cluster=parse.cluster(raw),
+        pods={pod.meta.name: replace(pod, problem=pod.problem or causes.get(pod.meta.uid)) for pod in pods},
+        claims={claim.meta.name: replace(claim, problem=causes.get(claim.meta.uid)) for claim in claims},
+        secrets={secret.meta.name: secret for secret in map(parse.secret, ours[Kind.SECRET])},
+        services={service.meta.name: service for service in map(parse.service, ours[Kind.SERVICE])},
+        budgets={budget.meta.name: budget for budget in map(parse.budget, ours[Kind.BUDGET])},
+        strangers=tuple(
+            sorted(
+                Stranger(kind.value.kind, body["metadata"]["name"], _uid_label(body))
+                for kind, bodies in listed.items()
+                for body in bodies
+                if not _is_ours(kind, body, uid)
+            )
+        ),
+    )
+
+
+def _uid_label(body: Json) -> str:
+    return str(body["metadata"].get("labels", {}).get(CLUSTER_UID, ""))
+
+
+def _is_ours(kind: Kind, body: Json, uid: str) -> bool:
+    """Whether the object belongs to the cluster `uid`: by label, and by owner unless it is a claim that may be kept."""
+    return _uid_label(body) == uid and (kind is Kind.CLAIM or parse.meta(body).owner == uid)
+
+
+async def _events(kube: Kube, namespace: str, bodies: list[Json], *, now: datetime) -> dict[str, Problem]:
+    """The newest warning about each object that has not got on for a while, by the object's UID."""
+    waiting = [body["metadata"]["uid"] for body in bodies if _waits(body, now)]
+    answers = await asyncio.gather(
+        *(kube.list(Kind.CORE_EVENT, namespace, fields=f"involvedObject.uid={uid},type=Warning") for uid in waiting)
+    )
+    found: dict[str, Problem] = {}
+    for uid, events in zip(waiting, answers, strict=True):
+        if events:
+            newest = max(events, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+            found[uid] = Problem(Cause.STORAGE, f"{newest.get('reason', '')}: {newest.get('message', '')}")
+    return found
+
+
+def _waits(body: Json, now: datetime) -> bool:
+    """Whether a Pod that was scheduled does not start, or a claim is not bound, for longer than `PATIENCE`."""
+    age = now - datetime.fromisoformat(body["metadata"]["creationTimestamp"])
+    return body.get("status", {}).get("phase") == "Pending" and age > PATIENCE

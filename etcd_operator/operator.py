@@ -1,0 +1,171 @@
+"""The wiring: which event wakes which cluster, who leads, and how it starts and stops. Nothing is decided here."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import kopf
+import structlog
+
+from etcd_operator.api import GROUP, VERSION
+from etcd_operator.etcd.grpc_client import GrpcEtcdClient
+from etcd_operator.events import Recorder
+from etcd_operator.http import serve
+from etcd_operator.kube.client import CALL_TIMEOUT, connect
+from etcd_operator.kube.errors import KubeError, NotFound
+from etcd_operator.kube.fence import FencedKube
+from etcd_operator.lease import Leadership
+from etcd_operator.metrics import Metrics
+from etcd_operator.reconcile import Reconciler
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.ownership import CLUSTER
+from etcd_operator.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from etcd_operator.kube.client import KubeClient
+    from etcd_operator.resources.pod import StartCheckImage
+
+log = structlog.get_logger()
+
+WATCHED = ("pods", "persistentvolumeclaims", "secrets", "services", "poddisruptionbudgets")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this process runs. No `namespaces` means all of them."""
+
+    namespaces: tuple[str, ...]
+    lease_namespace: str
+    lease_name: str
+    http_port: int
+    gate: StartCheckImage
+
+
+class _Patience:
+    """kopf's pauses between attempts to reach the API server: it may be away for as long as it likes."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.5, 1.0, 2.0), itertools.repeat(5.0))
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator until SIGTERM or SIGINT; the Lease is given up last, when nothing writes any more."""
+    metrics, watching = Metrics(), asyncio.Event()
+    identity = f"{os.environ.get('POD_NAME', os.uname().nodename)}_{secrets.token_hex(4)}"
+    async with (
+        serve(settings.http_port, registry=metrics.registry, ready=watching),
+        connect(on_call=metrics.on_call) as kube,
+    ):
+        await _wait_for_definition(kube, settings)
+        lease = Leadership(kube, namespace=settings.lease_namespace, name=settings.lease_name, identity=identity)
+        workers = _workers(kube, lease, settings, metrics, identity)
+        guard = asyncio.create_task(_lead(lease, workers, metrics), name="leadership")
+        try:
+            await kopf.operator(
+                registry=_registry(workers),
+                settings=_kopf_settings(),
+                standalone=True,
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                ready_flag=watching,
+            )
+        finally:
+            guard.cancel()
+            await asyncio.gather(guard, return_exceptions=True)
+            await _release(lease)
+
+
+async def _wait_for_definition(kube: KubeClient, settings: Settings) -> None:
+    """Wait until the API server knows the EtcdCluster: kopf looks for it only once."""
+    while True:
+        try:
+            await kube.list(Kind.CLUSTER, settings.namespaces[0] if settings.namespaces else None)
+        except NotFound:
+            log.warning(
+                "EtcdCluster is not defined here: apply crds/etcdcluster.yaml, or install the chart with its CRDs"
+            )
+        except KubeError as error:
+            log.warning("the API server cannot be asked for EtcdClusters", error=error.message)
+        else:
+            return
+        await asyncio.sleep(2)
+
+
+def _workers(kube: KubeClient, lease: Leadership, settings: Settings, metrics: Metrics, identity: str) -> Workers:
+    fenced = FencedKube(kube, remaining=lease.remaining, deadline=CALL_TIMEOUT)
+    recorder = Recorder(fenced, identity)
+
+    def start(namespace: str, name: str) -> Reconciler:
+        return Reconciler(fenced, GrpcEtcdClient(), recorder, metrics, settings.gate, namespace, name)
+
+    return Workers(fenced, start=start, namespaces=settings.namespaces, metrics=metrics)
+
+
+async def _lead(lease: Leadership, workers: Workers, metrics: Metrics) -> None:
+    """Serve the clusters whenever this replica holds the Lease, and only then."""
+    holding = asyncio.create_task(lease.hold(), name="lease")
+    serving: asyncio.Task[None] | None = None
+    try:
+        while True:
+            await lease.changed.wait()
+            lease.changed.clear()
+            leads = lease.remaining() > 0
+            metrics.leading.set(int(leads))
+            if leads and serving is None:
+                log.info("leading")
+                serving = asyncio.create_task(workers.lead(), name="clusters")
+            elif not leads and serving is not None:
+                log.warning("no longer leading")
+                serving.cancel()
+                await asyncio.gather(serving, return_exceptions=True)
+                serving = None
+    finally:
+        tasks = [task for task in (holding, serving) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _release(lease: Leadership) -> None:
+    try:
+        await lease.release()
+    except KubeError as error:
+        log.warning("the Lease could not be given up; it runs out by itself", error=error.message)
+
+
+def _registry(workers: Workers) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+
+    async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    async def cluster_changed(namespace: str | None, name: str | None, **_: Any) -> None:
+        if namespace and name:
+            workers.wake(namespace, name)
+
+    async def object_changed(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
+        if namespace and CLUSTER in labels:
+            workers.wake(namespace, labels[CLUSTER])
+
+    kopf.on.login(registry=registry)(login)
+    kopf.on.event(GROUP, VERSION, "etcdclusters", registry=registry)(cluster_changed)
+    for plural in WATCHED:
+        kopf.on.event(plural, registry=registry)(object_changed)
+    return registry
+
+
+def _kopf_settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.error_backoffs = _Patience()
+    for plural in WATCHED:
+        settings.watching.label_selectors[plural] = CLUSTER
+    return settings

@@ -1,0 +1,130 @@
+"""What each Secret must hold: certificates that serve, and the permission of a first start while it may be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from etcd_operator.api.cluster import ClientTLS, PeerTLS
+from etcd_operator.observation import Unknown
+from etcd_operator.pki import KeyPair, Profile, reissue_reason
+from etcd_operator.plan.model import Credentials, Leaf, Plan, WriteCredentials
+from etcd_operator.resources import secret as keys
+from etcd_operator.resources.names import WITHDRAWN, cluster_endpoint, initial_cluster, peer_names, server_names
+from etcd_operator.resources.ownership import cluster_labels, member_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from etcd_operator.observation import Secret
+    from etcd_operator.plan.situation import Situation
+
+OPERATOR_USER = "etcd-operator"
+"""The operator's common name, which becomes its etcd user where authentication is on."""
+
+
+def authorities(situation: Situation) -> tuple[str, ...]:
+    """The authority Secrets that the cluster's TLS modes need: one for peers and one for clients, never one for both.
+
+    With one for both, every application could speak raft on the peer port (etcd-rules.md §7).
+    """
+    identity, tls = situation.identity, situation.spec.tls
+    peer = (identity.peer_ca_secret,) if tls.peer is PeerTLS.MUTUAL else ()
+    return peer if tls.client is ClientTLS.OFF else (*peer, identity.client_ca_secret)
+
+
+def keep(situation: Situation) -> Plan | None:
+    """Write the Secrets that are missing or no longer as they must be."""
+    steps = tuple(step for wanted in _wanted(situation) if (step := _write(situation, wanted)) is not None)
+    if not steps:
+        return None
+    return Plan(
+        "WriteCredentials", "; ".join(sorted({step.why for step in steps})), situation.record, steps, wake_after=0
+    )
+
+
+def permitted(situation: Situation, member: str) -> bool:
+    """Whether an empty data directory of `member` may be bootstrapped.
+
+    Until the cluster has formed every first member may; afterwards only one that etcd itself lists as never started.
+    """
+    if not situation.record.formed:
+        return True
+    listed = situation.listed(member)
+    return listed is not None and not listed.started
+
+
+def _wanted(situation: Situation) -> Iterator[Credentials]:
+    identity, tls = situation.identity, situation.spec.tls
+    labels, client_ca = cluster_labels(identity), identity.client_ca_secret
+    bundles = {} if tls.client is ClientTLS.OFF else {keys.CA_BUNDLE: client_ca}
+    if bundles:
+        leaves = _client_leaf(tls.client, OPERATOR_USER, client_ca)
+        yield Credentials(identity.operator_secret, labels, leaves, bundles, {})
+    leaves = _client_leaf(tls.client, identity.client_secret, client_ca)
+    yield Credentials(
+        identity.client_secret, labels, leaves, bundles, {keys.ENDPOINTS: cluster_endpoint(identity, tls)}
+    )
+    for member in situation.record.members:
+        yield _member(situation, member)
+
+
+def _client_leaf(mode: ClientTLS, common_name: str, authority: str) -> tuple[Leaf, ...]:
+    return (Leaf("tls", Profile.CLIENT, common_name, (), authority),) if mode is ClientTLS.MUTUAL else ()
+
+
+def _member(situation: Situation, member: str) -> Credentials:
+    identity, tls = situation.identity, situation.spec.tls
+    leaves: list[Leaf] = []
+    bundles: dict[str, str] = {}
+    if tls.peer is PeerTLS.MUTUAL:
+        leaves.append(Leaf("peer", Profile.PEER, member, peer_names(identity, member), identity.peer_ca_secret))
+        bundles[keys.PEER_CA] = identity.peer_ca_secret
+    if tls.client is not ClientTLS.OFF:
+        leaves.append(Leaf("server", Profile.SERVER, member, server_names(identity, member), identity.client_ca_secret))
+        bundles[keys.CLIENT_CA] = identity.client_ca_secret
+    texts = {keys.INITIAL_CLUSTER: _permission(situation, member)}
+    return Credentials(member, member_labels(identity, member), tuple(leaves), bundles, texts)
+
+
+def _permission(situation: Situation, member: str) -> str:
+    """What the member's Secret says of its first start; as it stands while etcd cannot be asked."""
+    if permitted(situation, member):
+        return initial_cluster(situation.identity, situation.record.members, situation.spec.tls)
+    found = situation.seen.secrets.get(member)
+    if found is not None and isinstance(situation.seen.etcd.members, Unknown):
+        return found.data.get(keys.INITIAL_CLUSTER, b"").decode() or WITHDRAWN
+    return WITHDRAWN
+
+
+def _write(situation: Situation, wanted: Credentials) -> WriteCredentials | None:
+    found = situation.seen.secrets.get(wanted.name)
+    if found is None:
+        return WriteCredentials(wanted, None, tuple(leaf.prefix for leaf in wanted.leaves), f"{wanted.name} is missing")
+    issue = {leaf.prefix: reason for leaf in wanted.leaves if (reason := _reissue(situation, found, leaf))}
+    stale = [key for key, text in wanted.texts.items() if found.data.get(key) != text.encode()]
+    stale += [key for key, name in wanted.bundles.items() if found.data.get(key) != _bundle(situation, name)]
+    if not issue and not stale:
+        return None
+    reasons = [f"{prefix} certificate of {wanted.name}: {reason}" for prefix, reason in issue.items()]
+    reasons += [f"{key} of {wanted.name} changes" for key in stale]
+    return WriteCredentials(wanted, found.meta, tuple(issue), ", ".join(reasons))
+
+
+def _reissue(situation: Situation, found: Secret, leaf: Leaf) -> str | None:
+    certificate, key = found.data.get(f"{leaf.prefix}.crt"), found.data.get(f"{leaf.prefix}.key")
+    if certificate is None or key is None:
+        return "missing"
+    reason = reissue_reason(
+        KeyPair(certificate, key),
+        leaf.profile,
+        common_name=leaf.common_name,
+        names=leaf.names,
+        bundle=_bundle(situation, leaf.authority),
+        now=situation.seen.at,
+    )
+    return None if reason is None else str(reason)
+
+
+def _bundle(situation: Situation, authority: str) -> bytes:
+    """What members trust: an authority's bundle, which may hold a second one while authorities change."""
+    return situation.seen.secrets[authority].data[keys.CA_BUNDLE]

@@ -1,0 +1,69 @@
+"""What every concern of the planner is given: the snapshot, and the few things that are not observed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from etcd_operator.observation import Unknown
+from etcd_operator.resources.names import SUFFIX_ALPHABET, SUFFIX_LENGTH, Identity, member_name, peer_url
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import ClusterSpec
+    from etcd_operator.etcd.client import Member
+    from etcd_operator.observation import Observation, Record
+    from etcd_operator.resources.pod import StartCheckImage
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One cluster at one moment. `entropy` is fresh for every pass: names are drawn from it."""
+
+    seen: Observation
+    gate: StartCheckImage
+    entropy: bytes
+
+    @property
+    def identity(self) -> Identity:
+        """Whose objects they are."""
+        cluster = self.seen.cluster
+        return Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
+
+    @property
+    def spec(self) -> ClusterSpec:
+        """What is asked for."""
+        return self.seen.cluster.spec
+
+    @property
+    def record(self) -> Record:
+        """What was recorded."""
+        return self.seen.cluster.record
+
+    def with_record(self, record: Record) -> Situation:
+        """The same moment, as it will be once `record` is written."""
+        return replace(self, seen=replace(self.seen, cluster=replace(self.seen.cluster, record=record)))
+
+    def listed(self, member: str) -> Member | None:
+        """The member in etcd's own list, by its peer URL; None if it is not in it, or if the list is unknown."""
+        members = self.seen.etcd.members
+        if isinstance(members, Unknown):
+            return None
+        url = peer_url(self.identity, member, self.spec.tls)
+        return next((listed for listed in members.members if url in listed.peer_urls), None)
+
+    def fresh_names(self, count: int) -> tuple[str, ...]:
+        """`count` member names that this cluster has not recorded: names are never used again."""
+        used, names, turn = {*self.record.members, *self.record.abandoned}, list[str](), 0
+        while len(names) < count:
+            name = member_name(self.identity, _suffix(self.entropy, turn))
+            turn += 1
+            if name not in used:
+                names.append(name)
+                used.add(name)
+        return tuple(names)
+
+
+def _suffix(entropy: bytes, turn: int) -> str:
+    digest = hashlib.sha256(entropy + turn.to_bytes(4, "big")).digest()
+    return "".join(SUFFIX_ALPHABET[byte % len(SUFFIX_ALPHABET)] for byte in digest[:SUFFIX_LENGTH])

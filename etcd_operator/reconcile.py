@@ -1,0 +1,141 @@
+"""One pass for one cluster: observe, plan, record, act."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from etcd_operator import events
+from etcd_operator.act.execute import Executor
+from etcd_operator.api.conditions import BlockReason
+from etcd_operator.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, Refused
+from etcd_operator.kube.port import Precondition
+from etcd_operator.observe.snapshot import observe
+from etcd_operator.plan.model import Blocked
+from etcd_operator.plan.planner import plan
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.status import document, health
+
+if TYPE_CHECKING:
+    from etcd_operator.etcd.client import EtcdClient
+    from etcd_operator.events import Recorder
+    from etcd_operator.kube.port import Kube
+    from etcd_operator.metrics import Metrics
+    from etcd_operator.observation import Observation
+    from etcd_operator.plan.model import Plan, Step
+    from etcd_operator.resources.pod import StartCheckImage
+
+FIRST_RETRY, LAST_RETRY = 0.5, 30.0
+"""Seconds after the first refusal of a step, and at most; doubled in between."""
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """The passes of one cluster. Between two passes it remembers only what was refused, to say so and to wait longer.
+
+    Nothing is decided from that memory: a new process plans the same from what it sees.
+    """
+
+    kube: Kube
+    etcd: EtcdClient
+    recorder: Recorder
+    metrics: Metrics
+    gate: StartCheckImage
+    namespace: str
+    name: str
+    _refused: dict[tuple[str, str], Blocked] = field(default_factory=dict)
+    _refusals_in_a_row: int = 0
+    _leader: int = 0
+
+    async def run_pass(self) -> float:
+        """Observe, plan, write what must be remembered, then act. Returns the seconds after which to look again.
+
+        Raises NotFound when the EtcdCluster is gone, and another KubeError when Kubernetes could not be read or the
+        status could not be written: then no step was taken.
+        """
+        seen = await observe(self.kube, self.etcd, namespace=self.namespace, name=self.name, now=datetime.now(UTC))
+        decision = plan(seen, gate=self.gate, entropy=secrets.token_bytes(16))
+        planned = {_key(step) for step in decision.steps}
+        self._refused = {key: block for key, block in self._refused.items() if key in planned}
+        blocked = (*self._refused.values(), *decision.blocked)
+        self._measure(seen, blocked)
+        await self._write_status(seen, decision, blocked)
+        for note in events.notes(seen.cluster, decision, blocked):
+            await self.recorder.write(seen.cluster, note)
+        await self._act(seen, decision)
+        if not self._refused:
+            self._refusals_in_a_row = 0
+            return decision.wake_after if not decision.steps else 0.0
+        self._refusals_in_a_row += 1
+        return min(FIRST_RETRY * 2.0 ** (self._refusals_in_a_row - 1), LAST_RETRY)
+
+    async def close(self) -> None:
+        """Close the connections to the members."""
+        await self.etcd.close()
+
+    async def _write_status(self, seen: Observation, decision: Plan, blocked: tuple[Blocked, ...]) -> None:
+        """Intention before mutation: the record stands in the status before the first step that relies on it."""
+        changes = document.patch(seen.cluster.status, document.build(seen, decision, blocked=blocked))
+        if not changes:
+            return
+        meta = seen.cluster.meta
+        await self.kube.patch(
+            Kind.CLUSTER,
+            self.namespace,
+            self.name,
+            {"status": changes},
+            precondition=Precondition(meta.uid, meta.resource_version),
+            status=True,
+        )
+
+    async def _act(self, seen: Observation, decision: Plan) -> None:
+        executor = Executor(self.kube, seen)
+        outcomes = await asyncio.gather(*(self._try(executor, step) for step in decision.steps))
+        self._refused = {
+            _key(step): block for step, block in zip(decision.steps, outcomes, strict=True) if block is not None
+        }
+
+    async def _try(self, executor: Executor, step: Step) -> Blocked | None:
+        """Carry out one step; what Kubernetes says against it, or None."""
+        kind, outcome = type(step).__name__, "done"
+        try:
+            await executor.execute(step)
+        except (Conflict, NotFound):
+            outcome = "overtaken"
+        except KubeError as error:
+            outcome = "refused" if isinstance(error, Refused | AlreadyExists) else "failed"
+            log.warning("step not done", step=kind, object=step.name, why=step.why, error=error.message)
+            return _block(step, error)
+        finally:
+            self.metrics.steps.labels(self.namespace, self.name, kind, outcome).inc()
+        log.info("step", step=kind, object=step.name, why=step.why, outcome=outcome)
+        return None
+
+    def _measure(self, seen: Observation, blocked: tuple[Blocked, ...]) -> None:
+        labels = (self.namespace, self.name)
+        if seen.cluster.record.formed:
+            self.metrics.quorum_margin.labels(*labels).set(health.health(seen).margin)
+        self.metrics.blocked.labels(*labels).set(len(blocked))
+        leader = health.leader_id(seen)
+        if leader and self._leader and leader != self._leader:
+            self.metrics.leader_changes.labels(*labels).inc()
+        self._leader = leader or self._leader
+
+
+def _key(step: Step) -> tuple[str, str]:
+    return type(step).__name__, step.name
+
+
+def _block(step: Step, error: KubeError) -> Blocked:
+    action = f"{type(step).__name__} {step.name}"
+    if isinstance(error, AlreadyExists):
+        message = f"{error.message}: it is not this cluster's own, and nothing is ever adopted; rename it, or delete it"
+        return Blocked(action, BlockReason.FOREIGN_OBJECT, message)
+    return Blocked(action, BlockReason.REFUSED, error.message)

@@ -1,0 +1,256 @@
+"""The Pod of a member. Its command is a link on the data volume, so that an emptied volume has nothing to start."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
+
+from etcd_operator.api import GROUP
+from etcd_operator.api.cluster import ClientTLS, PeerTLS
+from etcd_operator.resources.flags import DATA_DIR, TLS_DIR, arguments
+from etcd_operator.resources.names import CLIENT_PORT, METRICS_PORT, PEER_PORT, WITHDRAWN
+from etcd_operator.resources.ownership import CLUSTER_UID, POD_HASH, member_labels, metadata
+from etcd_operator.resources.secret import (
+    CLIENT_CA,
+    INITIAL_CLUSTER,
+    PEER_CA,
+    PEER_CERTIFICATE,
+    PEER_KEY,
+    SERVER_CERTIFICATE,
+    SERVER_KEY,
+)
+from etcd_operator.resources.start import ClusterState, FirstStart, Restart
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import TLS, ClusterSpec, Json
+    from etcd_operator.resources.names import Identity
+
+__all__ = [
+    "ETCD_CONTAINER",
+    "START_CHECK_CONTAINER",
+    "START_COMMAND",
+    "VERSION_CONTAINER",
+    "ClusterState",
+    "FirstStart",
+    "Restart",
+    "StartCheckImage",
+    "image",
+    "member_pod",
+    "pod_hash",
+]
+
+ETCD_CONTAINER, VERSION_CONTAINER, START_CHECK_CONTAINER = "etcd", "etcd-version", "start-check"
+
+START_COMMAND = f"{DATA_DIR}/member/start"
+"""The link to etcd that only the start check makes.
+
+A container that restarts in place does not run its init containers again. If its volume was emptied meanwhile, the link
+went with the data, and the kernel itself refuses to start etcd under its old identity.
+"""
+
+_ETCD = "/usr/local/bin/etcd"
+_VOLUME_MOUNT = {"name": "data", "mountPath": "/var/lib/etcd"}
+_USER = 65532
+_ENVIRONMENT_VARIABLE = "ETCD_INITIAL_CLUSTER"
+
+
+@dataclass(frozen=True, slots=True)
+class StartCheckImage:
+    """Where the start check comes from: the operator's own image. It never counts as a change of a Pod."""
+
+    reference: str
+    pull_policy: str
+    pull_secrets: tuple[str, ...]
+
+
+def image(spec: ClusterSpec) -> str:
+    """The image of etcd in the version that is asked for."""
+    return f"{spec.image.repository}:v{spec.version}"
+
+
+def member_pod(
+    identity: Identity, spec: ClusterSpec, member: str, *, start: FirstStart | Restart, gate: StartCheckImage
+) -> Json:
+    """The Pod of `member`, on the claim of the same name. Never has the label that lets clients in (ownership.ROLE)."""
+    body = _body(identity, spec, member, start, gate)
+    body["metadata"]["annotations"][POD_HASH] = pod_hash(identity, spec, member)
+    return body
+
+
+def pod_hash(identity: Identity, spec: ClusterSpec, member: str) -> str:
+    """A digest of the Pod that `spec` asks for, to compare with the annotation POD_HASH of the Pod that runs.
+
+    Neither how the member started nor the start check is part of it: a Pod of a first start is not outdated because the
+    cluster has formed, and upgrading the operator restarts no member.
+    """
+    body = _body(identity, spec, member, Restart(), None)
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _body(
+    identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage | None
+) -> Json:
+    labels = {**_users(spec.pod.labels), **member_labels(identity, member)}
+    about = {**metadata(identity, member, labels), "annotations": _users(spec.pod.annotations)}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": _spec(identity, spec, member, start, gate)}
+
+
+def _users(entries: dict[str, str]) -> dict[str, str]:
+    """The user's labels or annotations, without our own domain: one of them lets clients in."""
+    return {key: value for key, value in entries.items() if not key.startswith(f"{GROUP}/")}
+
+
+def _spec(
+    identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage | None
+) -> Json:
+    checks = [] if gate is None else [_start_check(spec, member, start, gate)]
+    secrets = (*spec.image.pull_secrets, *(() if gate is None else gate.pull_secrets))
+    return {
+        "hostname": member,
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": 30,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,  # a Service called "etcd" would put ETCD_* variables into etcd's environment
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "imagePullSecrets": [{"name": name} for name in dict.fromkeys(secrets)],
+        "initContainers": [_version(spec), *checks],
+        "containers": [_etcd(identity, spec, member, start)],
+        "volumes": _volumes(spec.tls, member),
+        **_placement(identity, spec),
+    }
+
+
+def _placement(identity: Identity, spec: ClusterSpec) -> Json:
+    """Where the Pod may run. What the user says replaces our wish to spread, which never keeps a Pod from starting."""
+    user, members = spec.pod, {"matchLabels": {CLUSTER_UID: identity.uid}}
+    apart = {"labelSelector": members, "topologyKey": "kubernetes.io/hostname"}
+    affinity = {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": apart}]
+        }
+    }
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": members,
+    }
+    constraints = user.topology_spread_constraints
+    placement: Json = {
+        "affinity": affinity if user.affinity is None else user.affinity,
+        "topologySpreadConstraints": [spread] if constraints is None else list(constraints),
+        "nodeSelector": user.node_selector,
+        "tolerations": list(user.tolerations),
+    }
+    if user.priority_class_name is not None:
+        placement["priorityClassName"] = user.priority_class_name
+    return placement
+
+
+def _container(spec: ClusterSpec, name: str, reference: str, pull_policy: str) -> Json:
+    """What all three have in common.
+
+    Init containers have etcd's own resources: a Pod's request is the larger of the two, so they cost nothing, and the
+    Pod keeps the quality of service that the user chose. Where a container leaves no message, the end of its log is
+    one: etcd's own words, for the status.
+    """
+    return {
+        "name": name,
+        "image": reference,
+        "imagePullPolicy": pull_policy,
+        "resources": spec.resources,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+    }
+
+
+def _version(spec: ClusterSpec) -> Json:
+    """Pulls etcd's image before anything waits for the member, and shows that its tag has an etcd."""
+    common = _container(spec, VERSION_CONTAINER, image(spec), spec.image.pull_policy)
+    return {**common, "command": [_ETCD, "--version"]}
+
+
+def _start_check(spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage) -> Json:
+    """The start check. It reads the same permission as etcd from the same place, so that the two never disagree."""
+    permission = f"$({_ENVIRONMENT_VARIABLE})" if isinstance(start, FirstStart) else WITHDRAWN
+    return {
+        **_container(spec, START_CHECK_CONTAINER, gate.reference, gate.pull_policy),
+        "command": ["python3", "-I", "-m", "etcd_operator.startcheck"],
+        "args": [f"--name={member}", f"--data-dir={DATA_DIR}", f"--initial-cluster={permission}", f"--etcd={_ETCD}"],
+        "env": _permission(member, start),
+        "volumeMounts": [_VOLUME_MOUNT],
+    }
+
+
+def _etcd(identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart) -> Json:
+    files = {"name": "tls", "mountPath": TLS_DIR, "readOnly": True}
+    return {
+        **_container(spec, ETCD_CONTAINER, image(spec), spec.image.pull_policy),
+        "command": [START_COMMAND],
+        "args": list(arguments(identity, spec, member, start=start)),
+        "env": _permission(member, start),
+        "ports": [
+            {"name": "client", "containerPort": CLIENT_PORT, "protocol": "TCP"},
+            {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "volumeMounts": [_VOLUME_MOUNT, files] if _files(spec.tls) else [_VOLUME_MOUNT],
+        # A large database may take minutes to open; nothing is gained by starting over.
+        "startupProbe": _probe("/livez", every=1, timeout=5, failures=1800),
+        # Never depends on quorum, else a lost quorum would become restarts as well (etcd-rules.md §2).
+        "livenessProbe": _probe("/livez", every=10, timeout=5, failures=6),
+        # Without a leader etcd's answer waits for one: an election, which may take two timeouts, is not even noticed.
+        "readinessProbe": _probe("/readyz", every=2, timeout=1 + ceil(2 * spec.etcd.election_ms / 1000), failures=3),
+    }
+
+
+def _permission(member: str, start: FirstStart | Restart) -> list[Json]:
+    """The permission of a first start, which the kubelet reads anew for each start of the container.
+
+    So a withdrawal also reaches the container that restarts in place, and sooner than a mounted file would tell.
+    """
+    if isinstance(start, Restart):
+        return []
+    source = {"secretKeyRef": {"name": member, "key": INITIAL_CLUSTER}}
+    return [{"name": _ENVIRONMENT_VARIABLE, "valueFrom": source}]
+
+
+def _probe(path: str, *, every: int, timeout: int, failures: int) -> Json:
+    """A probe of etcd's own judgement; `every` and `timeout` in seconds."""
+    return {
+        "httpGet": {"path": path, "port": METRICS_PORT, "scheme": "HTTP"},
+        "periodSeconds": every,
+        "timeoutSeconds": timeout,
+        "failureThreshold": failures,
+    }
+
+
+def _volumes(tls: TLS, member: str) -> list[Json]:
+    data: Json = {"name": "data", "persistentVolumeClaim": {"claimName": member}}
+    files = _files(tls)
+    if not files:
+        return [data]
+    items = [{"key": name, "path": name} for name in files]
+    return [data, {"name": "tls", "secret": {"secretName": member, "defaultMode": 0o440, "items": items}}]
+
+
+def _files(tls: TLS) -> tuple[str, ...]:
+    """The files that etcd needs from the member's Secret, and the authority for who runs etcdctl in the Pod."""
+    peer = (PEER_CERTIFICATE, PEER_KEY, PEER_CA) if tls.peer is not PeerTLS.OFF else ()
+    client = (SERVER_CERTIFICATE, SERVER_KEY, CLIENT_CA) if tls.client is not ClientTLS.OFF else ()
+    return (*peer, *client)

@@ -1,0 +1,113 @@
+"""The conditions, with standard Kubernetes semantics: `Unknown` when the operator could not ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etcd_operator.api.conditions import ConditionType, Reason
+from etcd_operator.plan.quorum import quorum
+from etcd_operator.status.health import member_phase, members
+from etcd_operator.status.moment import timestamp
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import Json
+    from etcd_operator.observation import Observation
+    from etcd_operator.plan.model import Blocked, Plan
+    from etcd_operator.status.health import Health
+
+TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+NOT_FORMED = "the first members have not formed a cluster yet"
+CANNOT_ASK = "no member answers the operator"
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """A condition before it has a time."""
+
+    type: ConditionType
+    status: str
+    reason: str
+    message: str
+
+
+def conditions(seen: Observation, plan: Plan, state: Health, blocked: tuple[Blocked, ...]) -> list[Json]:
+    old = {condition["type"]: condition for condition in seen.cluster.status.get("conditions", ())}
+    findings = (
+        _available(seen, plan, state),
+        _quorate(plan, state),
+        _progressing(plan),
+        _degraded(seen, plan, state),
+        _blocked(seen, blocked),
+    )
+    return [_condition(finding, old.get(finding.type, {}), seen) for finding in findings]
+
+
+def _condition(finding: _Finding, old: Json, seen: Observation) -> Json:
+    return {
+        "type": str(finding.type),
+        "status": finding.status,
+        "reason": str(finding.reason),
+        "message": finding.message,
+        "observedGeneration": seen.cluster.generation,
+        "lastTransitionTime": old["lastTransitionTime"] if old.get("status") == finding.status else timestamp(seen.at),
+    }
+
+
+def _available(seen: Observation, plan: Plan, state: Health) -> _Finding:
+    kind = ConditionType.AVAILABLE
+    if not plan.record.formed:
+        return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
+    if state.quorate is None:
+        return _Finding(kind, UNKNOWN, Reason.CANNOT_ASK, CANNOT_ASK)
+    if not state.quorate:
+        return _Finding(kind, FALSE, Reason.QUORUM_LOST, _counted(state))
+    if not any(pod.serving and pod.ready for pod in seen.pods.values()):
+        return _Finding(kind, FALSE, Reason.NO_READY_MEMBER, "no voter stands behind the client Service yet")
+    return _Finding(kind, TRUE, Reason.SERVING, "the client Service has a quorum behind it")
+
+
+def _quorate(plan: Plan, state: Health) -> _Finding:
+    kind = ConditionType.QUORATE
+    if not plan.record.formed:
+        return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
+    if state.quorate is None:
+        return _Finding(kind, UNKNOWN, Reason.CANNOT_ASK, CANNOT_ASK)
+    reason = Reason.QUORUM_HEALTHY if state.quorate else Reason.QUORUM_LOST
+    return _Finding(kind, TRUE if state.quorate else FALSE, reason, _counted(state))
+
+
+def _counted(state: Health) -> str:
+    return f"{state.healthy} of {state.voters} voters healthy, quorum is {quorum(state.voters)}"
+
+
+def _progressing(plan: Plan) -> _Finding:
+    kind = ConditionType.PROGRESSING
+    if plan.steps or plan.wake_after == 0:
+        return _Finding(kind, TRUE, Reason.WORKING, plan.reason)
+    if plan.action == "FormCluster":
+        return _Finding(kind, TRUE, Reason.WAITING, plan.reason)
+    return _Finding(kind, FALSE, Reason.STABLE, "nothing is being changed")
+
+
+def _degraded(seen: Observation, plan: Plan, state: Health) -> _Finding:
+    kind = ConditionType.DEGRADED
+    if not plan.record.formed:
+        return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
+    if state.quorate is None:
+        return _Finding(kind, UNKNOWN, Reason.CANNOT_ASK, CANNOT_ASK)
+    unhealthy = [name for name, _ in members(seen) if member_phase(seen, name)[0] != "Healthy"]
+    if unhealthy:
+        return _Finding(kind, TRUE, Reason.SOME_UNHEALTHY, f"not healthy: {', '.join(sorted(unhealthy))}")
+    return _Finding(kind, FALSE, Reason.ALL_HEALTHY, "every member is healthy")
+
+
+def _blocked(seen: Observation, blocked: tuple[Blocked, ...]) -> _Finding:
+    kind = ConditionType.BLOCKED
+    if blocked:
+        first, more = blocked[0], len(blocked) - 1
+        message = f"{first.action}: {first.message}" + (f" (and {more} more, see status.plan.blocked)" if more else "")
+        return _Finding(kind, TRUE, first.reason, message)
+    kept = ", ".join(f"{stranger.kind} {stranger.name}" for stranger in seen.strangers)
+    message = f"nothing is blocked; left alone, of an earlier cluster: {kept}" if kept else "nothing is blocked"
+    return _Finding(kind, FALSE, Reason.NOT_BLOCKED, message)

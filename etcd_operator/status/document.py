@@ -1,0 +1,124 @@
+"""The whole status of one moment.
+
+It holds no number that moves by itself (revisions, sizes): those are metrics. A stable cluster has a stable status, which
+is therefore never written again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from etcd_operator.api.cluster import OnDelete
+from etcd_operator.api.conditions import Phase
+from etcd_operator.etcd.errors import hex_id
+from etcd_operator.observation import Unknown
+from etcd_operator.resources.names import Identity, cluster_endpoint
+from etcd_operator.resources.ownership import CLUSTER_UID, ROLE, VOTER
+from etcd_operator.status.conditions import conditions
+from etcd_operator.status.health import health, member_phase, members
+from etcd_operator.status.moment import timestamp
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from etcd_operator.api.cluster import Json
+    from etcd_operator.etcd.client import Member
+    from etcd_operator.observation import Observation
+    from etcd_operator.plan.model import Blocked, Plan
+    from etcd_operator.status.health import Health
+
+
+def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...]) -> Json:
+    """The whole status for this moment; equal to the one that stands if nothing has changed.
+
+    `blocked` are the refusals of this pass: the plan's own, and the steps that Kubernetes refused.
+    """
+    cluster, record, state = seen.cluster, plan.record, health(seen)
+    identity = Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
+    entries = [_member(seen, name, listed) for name, listed in members(seen)]
+    leader = next((entry["name"] for entry in entries if entry.get("leader")), None)
+    phase = _phase(seen, plan, state)
+    status: Json = {
+        "observedGeneration": cluster.generation,
+        "replicas": len(entries),
+        "readyReplicas": state.healthy,
+        "ready": f"{state.healthy}/{cluster.spec.replicas}",
+        "selector": f"{CLUSTER_UID}={cluster.meta.uid},{ROLE}={VOTER}",
+        "version": _version(seen),
+        "clusterID": hex_id(record.cluster_id) if record.cluster_id is not None else None,
+        "leader": leader,
+        "endpoints": cluster_endpoint(identity, cluster.spec.tls),
+        "clientService": identity.client_service,
+        "clientSecret": identity.client_secret,
+        "onDelete": _on_delete(seen),
+        "bootstrap": {"members": list(record.members), "abandoned": list(record.abandoned)},
+        "members": entries,
+        "phase": phase,
+        "plan": _plan(cluster.status.get("plan", {}), plan, blocked, at=seen.at),
+        "conditions": conditions(seen, plan, state, blocked),
+    }
+    return {key: value for key, value in status.items() if value is not None}
+
+
+def patch(old: Json, new: Json) -> Json:
+    """The merge patch that turns `old` into `new`; empty when nothing has changed."""
+    changed = {key: value for key, value in new.items() if old.get(key) != value}
+    return changed | {key: None for key in old if key not in new}
+
+
+def _member(seen: Observation, name: str, listed: Member | None) -> Json:
+    pod, view = seen.pods.get(name), seen.etcd.views.get(name)
+    status = None if view is None or isinstance(view.status, Unknown) else view.status
+    phase, reason = member_phase(seen, name)
+    member: Json = {"name": name, "phase": phase}
+    if listed is not None:
+        member |= {"id": hex_id(listed.id), "role": "Learner" if listed.is_learner else "Voter"}
+    if status is not None:
+        member |= {"version": status.version, "leader": status.leader_id == status.member_id}
+    if pod is not None and pod.node:
+        member["node"] = pod.node
+    if reason:
+        member["reason"] = reason
+    return member
+
+
+def _version(seen: Observation) -> str | None:
+    """The lowest version that a member runs, which decides what the cluster can do; else the last known."""
+    running = [view.status.version for view in seen.etcd.views.values() if not isinstance(view.status, Unknown)]
+    last: str | None = seen.cluster.status.get("version")
+    return min(running, key=lambda version: [int(part) for part in version.split(".")], default=last)
+
+
+def _on_delete(seen: Observation) -> OnDelete | None:
+    """The policy in force: what Kubernetes will do with the claims as they are now."""
+    if not seen.claims:
+        return None
+    owned = all(claim.meta.owner == seen.cluster.meta.uid for claim in seen.claims.values())
+    return OnDelete.DELETE if owned else OnDelete.RETAIN
+
+
+def _phase(seen: Observation, plan: Plan, state: Health) -> Phase:
+    cluster = seen.cluster
+    if cluster.meta.deleting:
+        return Phase.DELETING
+    if cluster.spec.paused:
+        return Phase.PAUSED
+    if not plan.record.formed:
+        return Phase.CREATING
+    if state.quorate is None:
+        return Phase.UNKNOWN
+    if not state.quorate:
+        return Phase.NO_QUORUM
+    return Phase.RUNNING if state.healthy == cluster.spec.replicas else Phase.DEGRADED
+
+
+def _plan(old: Json, plan: Plan, blocked: tuple[Blocked, ...], *, at: datetime) -> Json:
+    same = old.get("action") == plan.action
+    return {
+        "action": plan.action,
+        "reason": plan.reason,
+        "since": old["since"] if same and "since" in old else timestamp(at),
+        "blocked": [
+            {"action": block.action, "reason": str(block.reason), "message": block.message} for block in blocked
+        ],
+    }

@@ -1,0 +1,84 @@
+"""How a cluster is, as etcd itself answers: never from the phase of a Pod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etcd_operator.observation import Unknown
+from etcd_operator.plan.quorum import quorum
+from etcd_operator.resources.names import Identity, peer_url
+
+if TYPE_CHECKING:
+    from etcd_operator.etcd.client import Member
+    from etcd_operator.observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How many voters there are, and how many of them serve linearizable reads now.
+
+    `asked` is whether anything may be concluded from the number of healthy ones: somebody answered, or Kubernetes
+    itself says that too few members run.
+    """
+
+    voters: int
+    healthy: int
+    asked: bool
+
+    @property
+    def quorate(self) -> bool | None:
+        """Whether a quorum serves; None when that could not be asked."""
+        if self.healthy >= quorum(self.voters):
+            return True
+        return False if self.asked else None
+
+    @property
+    def margin(self) -> int:
+        """How many more voters may fail before the quorum is lost; negative when it is."""
+        return self.healthy - quorum(self.voters)
+
+
+def health(seen: Observation) -> Health:
+    """The cluster's health as etcd answers it, over the voters of its own list, or of the record without a list."""
+    voters = [name for name, listed in members(seen) if listed is None or not listed.is_learner]
+    views = seen.etcd.views
+    healthy = sum(1 for name in voters if name in views and views[name].healthy)
+    answered = any(not isinstance(view.status, Unknown) for view in views.values())
+    running = sum(1 for name in voters if (pod := seen.pods.get(name)) is not None and pod.running)
+    return Health(len(voters), healthy, asked=answered or running < quorum(len(voters)))
+
+
+def members(seen: Observation) -> list[tuple[str, Member | None]]:
+    """Each member by name, with etcd's own entry: all that etcd lists, or without a list those that were recorded."""
+    cluster = seen.cluster
+    identity = Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
+    if isinstance(seen.etcd.members, Unknown):
+        return [(name, None) for name in cluster.record.members]
+    names = {peer_url(identity, name, cluster.spec.tls): name for name in cluster.record.members}
+    listed = seen.etcd.members.members
+    return [(next((names[url] for url in entry.peer_urls if url in names), entry.name), entry) for entry in listed]
+
+
+def member_phase(seen: Observation, name: str) -> tuple[str, str]:
+    """What a member does, and why it does not serve."""
+    pod, view = seen.pods.get(name), seen.etcd.views.get(name)
+    if view is not None and view.healthy:
+        return "Healthy", ""
+    if pod is None:
+        return "Missing", "no Pod"
+    if pod.problem is not None:
+        return "Blocked", f"{pod.problem.cause}: {pod.problem.message}"
+    if not pod.running:
+        return "Starting", ""
+    if view is None:
+        return "Unknown", "not asked: the operator has no client certificate yet"
+    answer = view.status if isinstance(view.status, Unknown) else view.agreed
+    return "Unhealthy", answer.reason if isinstance(answer, Unknown) else ""
+
+
+def leader_id(seen: Observation) -> int:
+    """The leader that a quorum of members names; 0 while they name none or different ones."""
+    named = [view.status.leader_id for view in seen.etcd.views.values() if not isinstance(view.status, Unknown)]
+    best = max(set(named), key=named.count, default=0)
+    return best if named.count(best) >= quorum(len(members(seen))) else 0
