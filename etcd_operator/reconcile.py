@@ -22,6 +22,8 @@ from etcd_operator.resources.kinds import Kind
 from etcd_operator.status import document, health
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from etcd_operator.etcd.client import EtcdClient
     from etcd_operator.events import Recorder
     from etcd_operator.kube.port import Kube
@@ -34,6 +36,14 @@ FIRST_RETRY, LAST_RETRY = 0.5, 30.0
 """Seconds after the first refusal of a step, and at most; doubled in between."""
 
 log = structlog.get_logger()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _entropy() -> bytes:
+    return secrets.token_bytes(16)
 
 
 @dataclass(slots=True)
@@ -50,6 +60,8 @@ class Reconciler:
     gate: StartCheckImage
     namespace: str
     name: str
+    clock: Callable[[], datetime] = _now
+    entropy: Callable[[], bytes] = _entropy
     _refused: dict[tuple[str, str], Blocked] = field(default_factory=dict)
     _refusals_in_a_row: int = 0
     _leader: int = 0
@@ -60,8 +72,8 @@ class Reconciler:
         Raises NotFound when the EtcdCluster is gone, and another KubeError when Kubernetes could not be read or the
         status could not be written: then no step was taken.
         """
-        seen = await observe(self.kube, self.etcd, namespace=self.namespace, name=self.name, now=datetime.now(UTC))
-        decision = plan(seen, gate=self.gate, entropy=secrets.token_bytes(16))
+        seen = await observe(self.kube, self.etcd, namespace=self.namespace, name=self.name, now=self.clock())
+        decision = plan(seen, gate=self.gate, entropy=self.entropy())
         planned = {_key(step) for step in decision.steps}
         self._refused = {key: block for key, block in self._refused.items() if key in planned}
         blocked = (*self._refused.values(), *decision.blocked)

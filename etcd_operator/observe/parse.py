@@ -142,7 +142,7 @@ def _troubles(containers: list[Json]) -> Iterator[Problem]:
         waiting, last = state.get("waiting", {}), container.get("lastState", {}).get("terminated", {})
         ended = state.get("terminated") or (last if waiting else {})
         reason = waiting.get("reason", "")
-        said = waiting.get("message") or ended.get("message") or ended.get("reason", "") or reason
+        said = ended.get("message") or waiting.get("message") or ended.get("reason") or reason
         if container["name"] == START_CHECK_CONTAINER and ended.get("exitCode") == ExitCode.DATA_LOST:
             yield Problem(Cause.DATA_LOST, _verdict(ended.get("message", "")))
         elif START_COMMAND in said and "no such file" in said:

@@ -56,4 +56,6 @@ def plan(seen: Observation, *, gate: StartCheckImage, entropy: bytes) -> Plan:
         decision = concern(situation)
         if decision is not None:
             return replace(decision, blocked=decision.blocked + obstacles)
-    return Plan("Stable", "everything is as specified", situation.record, blocked=obstacles, wake_after=STABLE_WAKE)
+    if obstacles:
+        return Plan("Blocked", obstacles[0].message, situation.record, blocked=obstacles, wake_after=STABLE_WAKE)
+    return Plan("Stable", "everything is as specified", situation.record, wake_after=STABLE_WAKE)

@@ -32,6 +32,7 @@ class _Finding:
 
 
 def conditions(seen: Observation, plan: Plan, state: Health, blocked: tuple[Blocked, ...]) -> list[Json]:
+    """Every condition of this moment; a transition time moves only with the status of its condition."""
     old = {condition["type"]: condition for condition in seen.cluster.status.get("conditions", ())}
     findings = (
         _available(seen, plan, state),

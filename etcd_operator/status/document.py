@@ -1,7 +1,7 @@
 """The whole status of one moment.
 
-It holds no number that moves by itself (revisions, sizes): those are metrics. A stable cluster has a stable status, which
-is therefore never written again.
+It holds no number that moves by itself (revisions, sizes): those are metrics. A stable cluster has a stable status,
+which is therefore never written again.
 """
 
 from __future__ import annotations
