@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from etcd_operator.plan.model import Blocked, Plan
 
 CONTROLLER = "etcd-operator.dev/etcd-operator"
-NOTE_LIMIT = 1000
-"""Kubernetes refuses longer notes (1024 bytes)."""
+NOTE_LIMIT = 1024
+"""Bytes; Kubernetes refuses longer notes."""
 
 log = structlog.get_logger()
 
@@ -75,7 +75,7 @@ class Recorder:
             "type": note.type,
             "reason": note.reason,
             "action": note.action,
-            "note": note.text[:NOTE_LIMIT],
+            "note": note.text.encode()[:NOTE_LIMIT].decode(errors="ignore"),
             "reportingController": CONTROLLER,
             "reportingInstance": self.instance,
             "regarding": {

@@ -14,7 +14,7 @@ from etcd_operator.kube.port import Precondition
 from etcd_operator.resources.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from etcd_operator.kube.port import Json, Kube
 
@@ -45,20 +45,23 @@ class Leadership:
         self._clock = clock
         self._valid_until = 0.0
         self._seen: tuple[str, float] = ("", 0.0)
-        self.changed = asyncio.Event()
 
     def remaining(self) -> float:
         """Seconds for which no other replica can lead; 0 or less when this one does not."""
         return self._valid_until - self._clock()
 
-    async def hold(self) -> None:
-        """Try to take the Lease, and renew it once taken, until cancelled; sets `changed` after each try."""
+    async def hold(self) -> AsyncIterator[bool]:
+        """Try to take the Lease, and renew it once taken, for ever; tells after each try whether this replica leads."""
         while True:
+            if 0 < self._valid_until <= self._clock():
+                # What was begun under a Lease that ran out must end before another one is taken.
+                self._valid_until = 0.0
+                yield False
             try:
                 await self._try()
             except KubeError as error:
                 log.warning("the Lease could not be renewed", error=str(error), remaining=round(self.remaining(), 1))
-            self.changed.set()
+            yield self.remaining() > 0
             await asyncio.sleep(RENEW_EVERY)
 
     async def release(self) -> None:
@@ -67,7 +70,7 @@ class Leadership:
             return
         self._valid_until = 0.0
         lease = await self._kube.get(Kind.LEASE, self._namespace, self._name)
-        if lease["spec"].get("holderIdentity") == self._identity:
+        if (lease.get("spec") or {}).get("holderIdentity") == self._identity:
             await self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
 
     async def _try(self) -> None:
@@ -77,7 +80,7 @@ class Leadership:
         except NotFound:
             await self._create(asked)
             return
-        spec = lease["spec"]
+        spec = lease.get("spec") or {}
         if spec.get("holderIdentity") != self._identity and not self._run_out(lease):
             self._valid_until = 0.0
             return
@@ -116,7 +119,7 @@ class Leadership:
 
     def _run_out(self, lease: Json) -> bool:
         """Whether another's Lease stood unchanged for its whole duration, by our own clock: none are compared."""
-        spec = lease["spec"]
+        spec = lease.get("spec") or {}
         version = lease["metadata"]["resourceVersion"]
         if not spec.get("holderIdentity"):
             return True

@@ -6,9 +6,12 @@ import asyncio
 import itertools
 import os
 import secrets
+import signal
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import kopf
 import structlog
 
@@ -34,7 +37,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-WATCHED = ("pods", "persistentvolumeclaims", "secrets", "services", "poddisruptionbudgets")
+WATCHED = (
+    ("", "pods"),
+    ("", "persistentvolumeclaims"),
+    ("", "secrets"),
+    ("", "services"),
+    ("policy", "poddisruptionbudgets"),
+)
+"""Group and plural of what wakes a cluster. With its group, kopf scans no other API, which might be out of order."""
+
+LOGIN_PAUSE = 2.0
+"""Seconds before credentials that the API server refused are read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +69,11 @@ class _Patience:
 
 
 async def run(settings: Settings) -> None:
-    """Run the operator until SIGTERM or SIGINT; the Lease is given up last, when nothing writes any more."""
-    metrics, watching = Metrics(), asyncio.Event()
+    """Run the operator until SIGTERM or SIGINT: first the steps end, then the Lease is given up, then the watches.
+
+    Raises what ended the watches or the leadership, if that was not a signal: the process must end with it.
+    """
+    metrics, watching, stopping, stop_watching = Metrics(), asyncio.Event(), asyncio.Event(), asyncio.Event()
     identity = f"{os.environ.get('POD_NAME', os.uname().nodename)}_{secrets.token_hex(4)}"
     async with (
         serve(settings.http_port, registry=metrics.registry, ready=watching),
@@ -66,20 +82,30 @@ async def run(settings: Settings) -> None:
         await _wait_for_definition(kube, settings)
         lease = Leadership(kube, namespace=settings.lease_namespace, name=settings.lease_name, identity=identity)
         workers = _workers(kube, lease, settings, metrics, identity)
-        guard = asyncio.create_task(_lead(lease, workers, metrics), name="leadership")
-        try:
-            await kopf.operator(
-                registry=_registry(workers),
+        leading = asyncio.create_task(_lead(lease, workers, metrics), name="leadership")
+        stop = asyncio.create_task(stopping.wait(), name="stop")
+        watches = asyncio.create_task(
+            kopf.operator(
+                registry=_registry(workers, stopping),
                 settings=_kopf_settings(),
                 standalone=True,
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,
                 ready_flag=watching,
-            )
-        finally:
-            guard.cancel()
-            await asyncio.gather(guard, return_exceptions=True)
-            await _release(lease)
+                stop_flag=stop_watching,
+            ),
+            name="watches",
+        )
+        await asyncio.wait((leading, watches, stop), return_when=asyncio.FIRST_COMPLETED)
+        failed = leading.exception() if leading.done() else None
+        leading.cancel()
+        await asyncio.gather(leading, return_exceptions=True)
+        await _release(lease)
+        stop_watching.set()
+        stop.cancel()
+        await watches
+        if failed is not None:
+            raise failed
 
 
 async def _wait_for_definition(kube: KubeClient, settings: Settings) -> None:
@@ -110,14 +136,12 @@ def _workers(kube: KubeClient, lease: Leadership, settings: Settings, metrics: M
 
 async def _lead(lease: Leadership, workers: Workers, metrics: Metrics) -> None:
     """Serve the clusters whenever this replica holds the Lease, and only then."""
-    holding = asyncio.create_task(lease.hold(), name="lease")
     serving: asyncio.Task[None] | None = None
     try:
-        while True:
-            await lease.changed.wait()
-            lease.changed.clear()
-            leads = lease.remaining() > 0
+        async for leads in lease.hold():
             metrics.leading.set(int(leads))
+            if serving is not None and serving.done():
+                serving.result()
             if leads and serving is None:
                 log.info("leading")
                 serving = asyncio.create_task(workers.lead(), name="clusters")
@@ -127,10 +151,9 @@ async def _lead(lease: Leadership, workers: Workers, metrics: Metrics) -> None:
                 await asyncio.gather(serving, return_exceptions=True)
                 serving = None
     finally:
-        tasks = [task for task in (holding, serving) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if serving is not None:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
 
 
 async def _release(lease: Leadership) -> None:
@@ -140,11 +163,18 @@ async def _release(lease: Leadership) -> None:
         log.warning("the Lease could not be given up; it runs out by itself", error=error.message)
 
 
-def _registry(workers: Workers) -> kopf.OperatorRegistry:
-    registry = kopf.OperatorRegistry()
+def _registry(workers: Workers, stopping: asyncio.Event) -> kopf.OperatorRegistry:
+    registry, logins = kopf.OperatorRegistry(), itertools.count()
 
-    async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    async def take_signals(**_: Any) -> None:
+        """Take the signals from kopf, which would let the loops of the clusters run on for seconds."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+
+    async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
+        await asyncio.sleep(LOGIN_PAUSE if next(logins) else 0)
+        found = kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+        return None if found is None else _session(found)
 
     async def cluster_changed(namespace: str | None, name: str | None, **_: Any) -> None:
         if namespace and name:
@@ -154,11 +184,27 @@ def _registry(workers: Workers) -> kopf.OperatorRegistry:
         if namespace and CLUSTER in labels:
             workers.wake(namespace, labels[CLUSTER])
 
+    kopf.on.startup(registry=registry)(take_signals)
     kopf.on.login(registry=registry)(login)
     kopf.on.event(GROUP, VERSION, "etcdclusters", registry=registry)(cluster_changed)
-    for plural in WATCHED:
-        kopf.on.event(plural, registry=registry)(object_changed)
+    for group, plural in WATCHED:
+        kopf.on.event(group, "v1", plural, registry=registry)(object_changed)
     return registry
+
+
+def _session(found: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+    """A session of our own for kopf, for two reasons.
+
+    kopf gives up when the API server refuses credentials equal to those that it refused before, which it also does
+    while its own etcd is away; no two sessions are equal. And from 3.13 on, Python refuses servers whose certificate
+    lacks an authority key identifier, as older installations have them (kube/client.py does the same).
+    """
+    context = found.as_ssl_context()
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=context), headers=found.as_http_headers(), proxy=found.proxy_url
+    )
+    return kopf.AiohttpSession(server=found.server, default_namespace=found.default_namespace, aiohttp_session=session)
 
 
 def _kopf_settings() -> kopf.OperatorSettings:
@@ -166,6 +212,6 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.networking.error_backoffs = _Patience()
-    for plural in WATCHED:
-        settings.watching.label_selectors[plural] = CLUSTER
+    for group, plural in WATCHED:
+        settings.watching.label_selectors[group, "v1", plural] = CLUSTER
     return settings

@@ -13,10 +13,10 @@ import structlog
 from etcd_operator import events
 from etcd_operator.act.execute import Executor
 from etcd_operator.api.conditions import BlockReason
-from etcd_operator.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, Refused
+from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound, Refused
 from etcd_operator.kube.port import Precondition
 from etcd_operator.observe.snapshot import observe
-from etcd_operator.plan.model import Blocked
+from etcd_operator.plan.model import Blocked, Create, CreateAuthority, Delete, Patch, WriteCredentials
 from etcd_operator.plan.planner import plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.status import document, health
@@ -79,9 +79,8 @@ class Reconciler:
         blocked = (*self._refused.values(), *decision.blocked)
         self._measure(seen, blocked)
         await self._write_status(seen, decision, blocked)
-        for note in events.notes(seen.cluster, decision, blocked):
-            await self.recorder.write(seen.cluster, note)
-        await self._act(seen, decision)
+        notes = events.notes(seen.cluster, decision, blocked)
+        await asyncio.gather(self._act(seen, decision), *(self.recorder.write(seen.cluster, note) for note in notes))
         if not self._refused:
             self._refusals_in_a_row = 0
             return decision.wake_after if not decision.steps else 0.0
@@ -108,26 +107,33 @@ class Reconciler:
         )
 
     async def _act(self, seen: Observation, decision: Plan) -> None:
+        """Carry out the steps, all at once; raises what kept one from being answered, after all have ended."""
         executor = Executor(self.kube, seen)
-        outcomes = await asyncio.gather(*(self._try(executor, step) for step in decision.steps))
+        outcomes = await asyncio.gather(*(self._try(executor, step) for step in decision.steps), return_exceptions=True)
         self._refused = {
-            _key(step): block for step, block in zip(decision.steps, outcomes, strict=True) if block is not None
+            _key(step): outcome
+            for step, outcome in zip(decision.steps, outcomes, strict=True)
+            if isinstance(outcome, Blocked)
         }
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def _try(self, executor: Executor, step: Step) -> Blocked | None:
-        """Carry out one step; what Kubernetes says against it, or None."""
-        kind, outcome = type(step).__name__, "done"
+        """Carry out one step; what Kubernetes says against it, or None. Raises a KubeError when it gave no answer."""
+        what, outcome = f"{type(step).__name__} {_object(step)}", "failed"
         try:
             await executor.execute(step)
+            outcome = "done"
         except (Conflict, NotFound):
             outcome = "overtaken"
-        except KubeError as error:
-            outcome = "refused" if isinstance(error, Refused | AlreadyExists) else "failed"
-            log.warning("step not done", step=kind, object=step.name, why=step.why, error=error.message)
+        except (Refused, AlreadyExists) as error:
+            outcome = "refused"
+            log.warning("step refused", step=what, why=step.why, error=error.message)
             return _block(step, error)
         finally:
-            self.metrics.steps.labels(self.namespace, self.name, kind, outcome).inc()
-        log.info("step", step=kind, object=step.name, why=step.why, outcome=outcome)
+            self.metrics.steps.labels(self.namespace, self.name, type(step).__name__, outcome).inc()
+        log.info("step", step=what, why=step.why, outcome=outcome)
         return None
 
     def _measure(self, seen: Observation, blocked: tuple[Blocked, ...]) -> None:
@@ -141,12 +147,20 @@ class Reconciler:
         self._leader = leader or self._leader
 
 
+def _object(step: Step) -> str:
+    match step:
+        case Create() | Patch() | Delete():
+            return f"{step.kind.value.kind} {step.name}"
+        case CreateAuthority() | WriteCredentials():
+            return f"{Kind.SECRET.value.kind} {step.name}"
+
+
 def _key(step: Step) -> tuple[str, str]:
-    return type(step).__name__, step.name
+    return type(step).__name__, _object(step)
 
 
-def _block(step: Step, error: KubeError) -> Blocked:
-    action = f"{type(step).__name__} {step.name}"
+def _block(step: Step, error: Refused | AlreadyExists) -> Blocked:
+    action = f"{type(step).__name__} {_object(step)}"
     if isinstance(error, AlreadyExists):
         message = f"{error.message}: it is not this cluster's own, and nothing is ever adopted; rename it, or delete it"
         return Blocked(action, BlockReason.FOREIGN_OBJECT, message)

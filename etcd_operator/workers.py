@@ -104,13 +104,14 @@ class Workers:
                     delay = await self._timed(passes, namespace, name)
                     failures = 0
                 except NotFound:
+                    if wake.is_set():
+                        continue
                     log.info("the cluster is gone")
                     return
                 except KubeError as error:
                     log.warning("pass failed", error=error.message)
                     failures += 1
-                    delay = error.retry_after or min(FIRST_RETRY * 2.0 ** (failures - 1), LAST_RETRY)
-                    await asyncio.sleep(min(delay, FIRST_RETRY))
+                    delay = min(error.retry_after or FIRST_RETRY * 2.0 ** (failures - 1), LAST_RETRY)
                 except Exception:
                     # A bug met by one cluster must neither end its loop nor pass in silence.
                     log.exception("pass crashed")

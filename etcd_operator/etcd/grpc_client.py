@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import grpc
@@ -55,35 +55,14 @@ _MEMBER_PROMOTE = _Call("/etcdserverpb.Cluster/MemberPromote", rpc_pb2.MemberPro
 _RANGE = _Call("/etcdserverpb.KV/Range", rpc_pb2.RangeResponse)
 _PUT = _Call("/etcdserverpb.KV/Put", rpc_pb2.PutResponse, changes=True)
 
-CALLS: tuple[_Call[Any], ...] = (
-    _STATUS,
-    _HASH_KV,
-    _MOVE_LEADER,
-    _MEMBER_LIST,
-    _MEMBER_ADD,
-    _MEMBER_REMOVE,
-    _MEMBER_PROMOTE,
-    _RANGE,
-    _PUT,
-)
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Line:
     """The channel to one member, and what it was opened with."""
 
     address: str
     tls: Tls | None
     channel: Any
-    calls: dict[str, Any] = field(default_factory=dict)
-
-    def call(self, call: _Call[_Reply]) -> Any:
-        """The callable for `call`, made once: making one costs a fifth of a call."""
-        if call.path not in self.calls:
-            self.calls[call.path] = self.channel.unary_unary(
-                call.path, request_serializer=_serialize, response_deserializer=call.reply.FromString
-            )
-        return self.calls[call.path]
 
 
 class GrpcEtcdClient:
@@ -184,11 +163,12 @@ class GrpcEtcdClient:
         return await self._ask(at, call, request, within=deadline - loop.time())
 
     async def _ask(self, at: Endpoint, call: _Call[_Reply], request: Message, *, within: float) -> _Reply:
-        line = await self._line(at)
+        channel = await self._channel(at)
+        ask = channel.unary_unary(call.path, request_serializer=_serialize, response_deserializer=call.reply.FromString)
         try:
-            reply: _Reply = await line.call(call)(request, timeout=within)
+            reply: _Reply = await ask(request, timeout=within)
         except grpc.aio.AioRpcError as error:
-            connected = line.channel.get_state() is grpc.ChannelConnectivity.READY
+            connected = channel.get_state() is grpc.ChannelConnectivity.READY
             raise error_of(
                 _where(at, call),
                 code=error.code().name,
@@ -204,15 +184,16 @@ class GrpcEtcdClient:
             raise UnansweredError(_where(at, call), "connection closed", outcome_unknown=call.changes) from None
         return reply
 
-    async def _line(self, at: Endpoint) -> _Line:
-        """The line to a member; a new one if its address or our credentials have changed."""
+    async def _channel(self, at: Endpoint) -> Any:
+        """The channel to a member; a new one if its address or our credentials have changed."""
         line = self._lines.get(at.member)
         if line is not None and (line.address, line.tls) == (at.address, at.tls):
-            return line
-        self._lines[at.member] = fresh = _Line(address=at.address, tls=at.tls, channel=_open(at))
+            return line.channel
+        channel = _open(at)
+        self._lines[at.member] = _Line(address=at.address, tls=at.tls, channel=channel)
         if line is not None:
             await line.channel.close()
-        return fresh
+        return channel
 
 
 def _open(at: Endpoint) -> Any:

@@ -135,16 +135,20 @@ class KubeClient:
             self._on_call(verb, kind, code)
         decoded = _decode(answer)
         if code >= 400:  # noqa: PLR2004 - HTTP's own border
-            raise errors.from_response(code, decoded, retry_after=_seconds(retry_after))
+            said = {"message": answer.decode(errors="replace").strip()} if decoded is None else decoded
+            raise errors.from_response(code, said, retry_after=_seconds(retry_after))
+        if decoded is None:
+            raise errors.Unreachable(f"what answered with {code} is not an API server")
         return decoded
 
 
-def _decode(answer: bytes) -> Json:
+def _decode(answer: bytes) -> Json | None:
+    """The JSON object in `answer`; None if there is none, as in the page of a proxy."""
     try:
         decoded: Any = json.loads(answer)
     except ValueError:
-        return {"message": answer.decode(errors="replace").strip()}
-    return decoded if isinstance(decoded, dict) else {"message": str(decoded)}
+        return None
+    return decoded if isinstance(decoded, dict) else None
 
 
 def _seconds(retry_after: str | None) -> float | None:
@@ -157,6 +161,8 @@ async def connect(*, on_call: Callable[[str, Kind, int], None]) -> AsyncIterator
     configuration = Configuration()
     # One pass of every cluster may read several kinds at once; a small pool would make clusters wait for each other.
     configuration.connection_pool_maxsize = 64
+    # From 3.13 on, Python refuses API servers whose certificate lacks an authority key identifier; older ones do.
+    configuration.disable_strict_ssl_verification = True
     if "KUBERNETES_SERVICE_HOST" in os.environ:
         config.load_incluster_config(client_configuration=configuration)
     else:

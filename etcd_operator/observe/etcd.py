@@ -42,15 +42,15 @@ def _endpoints(objects: Objects) -> dict[str, Endpoint]:
     """Where each member answers: the address of its Pod, which no name service can spoil and no proxy can delay."""
     cluster = objects.cluster
     identity = Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
-    mode, secret = cluster.spec.tls.client, objects.secrets.get(identity.operator_secret)
-    if mode is not ClientTLS.OFF and secret is None:
+    encrypted, secret = cluster.spec.tls.client is not ClientTLS.OFF, objects.secrets.get(identity.operator_secret)
+    if encrypted and (secret is None or CA_BUNDLE not in secret.data):
         return {}
     endpoints: dict[str, Endpoint] = {}
     for pod in objects.pods.values():
         if pod.ip is None or not pod.running:
             continue
         tls = None
-        if mode is not ClientTLS.OFF and secret is not None:
+        if encrypted and secret is not None:
             data = secret.data
             tls = Tls(data[CA_BUNDLE], data.get(CERTIFICATE), data.get(KEY), member_host(identity, pod.member))
         host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip

@@ -35,6 +35,7 @@ IMAGE_TROUBLE = frozenset(
         "ImageInspectError",
     }
 )
+START_TROUBLE = frozenset({"CrashLoopBackOff", "RunContainerError", "StartError"})
 CONFIG_TROUBLE = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 
 
@@ -140,12 +141,13 @@ def _troubles(containers: list[Json]) -> Iterator[Problem]:
     for container in containers:
         state = container.get("state", {})
         waiting, last = state.get("waiting", {}), container.get("lastState", {}).get("terminated", {})
-        ended = state.get("terminated") or (last if waiting else {})
         reason = waiting.get("reason", "")
+        # After a restart of the node the last end is history: the container waits for its turn, not for a pause to end.
+        ended = state.get("terminated") or (last if reason in START_TROUBLE else {})
         said = ended.get("message") or waiting.get("message") or ended.get("reason") or reason
         if container["name"] == START_CHECK_CONTAINER and ended.get("exitCode") == ExitCode.DATA_LOST:
             yield Problem(Cause.DATA_LOST, _verdict(ended.get("message", "")))
-        elif START_COMMAND in said and "no such file" in said:
+        elif START_COMMAND in said and "no such file" in said.lower():
             yield Problem(Cause.DATA_LOST, "the volume is empty, and the container was restarted in place on it")
         elif reason in IMAGE_TROUBLE:
             yield Problem(Cause.IMAGE, f"{container['image']}: {waiting.get('message', reason)}")

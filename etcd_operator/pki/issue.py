@@ -123,7 +123,7 @@ def private_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     except TypeError as error:  # how the library says "encrypted"
         raise ValueError(str(error)) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"an elliptic-curve key is needed, this is {type(key).__name__}")  # noqa: TRY004 - bad data
+        raise ValueError(f"an elliptic-curve key is needed, this is {type(key).__name__}")  # noqa: TRY004 - the bytes are wrong, not the type
     return key
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.cluster import ClientTLS, PeerTLS
 from etcd_operator.observation import Unknown
-from etcd_operator.pki import KeyPair, Profile, reissue_reason
+from etcd_operator.pki import KeyPair, Profile, ca_problem, reissue_reason
 from etcd_operator.plan.model import Credentials, Leaf, Plan, WriteCredentials
 from etcd_operator.resources import secret as keys
 from etcd_operator.resources.names import WITHDRAWN, cluster_endpoint, initial_cluster, peer_names, server_names
@@ -32,14 +33,41 @@ def authorities(situation: Situation) -> tuple[str, ...]:
     return peer if tls.client is ClientTLS.OFF else (*peer, identity.client_ca_secret)
 
 
+def may_make_authority(situation: Situation) -> bool:
+    """Whether an authority that is missing may be made: not once a process may trust the one that was there."""
+    return not situation.record.formed and not situation.seen.pods
+
+
+def lost_authorities(situation: Situation) -> dict[str, str]:
+    """Why an authority cannot sign any more, by its Secret's name.
+
+    It is never replaced by another: members would stop trusting each other one by one.
+    """
+    lost: dict[str, str] = {}
+    for name in authorities(situation):
+        secret = situation.seen.secrets.get(name)
+        if secret is not None:
+            ca = KeyPair(secret.data.get(keys.CERTIFICATE, b""), secret.data.get(keys.KEY, b""))
+            problem = ca_problem(ca, now=situation.seen.at)
+            if problem is None and not secret.data.get(keys.CA_BUNDLE):
+                problem = f"it has no {keys.CA_BUNDLE}"
+            if problem is not None:
+                lost[name] = problem
+        elif not may_make_authority(situation):
+            lost[name] = "it is gone, and with it the key that signs certificates"
+    return lost
+
+
 def keep(situation: Situation) -> Plan | None:
-    """Write the Secrets that are missing or no longer as they must be."""
-    steps = tuple(step for wanted in _wanted(situation) if (step := _write(situation, wanted)) is not None)
+    """Write the Secrets that are missing or no longer as they must be, as far as their authorities can sign."""
+    able = {name for name in authorities(situation) if name in situation.seen.secrets} - set(
+        lost_authorities(situation)
+    )
+    steps = tuple(step for wanted in _wanted(situation) if (step := _write(situation, wanted, able)) is not None)
     if not steps:
         return None
-    return Plan(
-        "WriteCredentials", "; ".join(sorted({step.why for step in steps})), situation.record, steps, wake_after=0
-    )
+    reason = "; ".join(sorted({step.why for step in steps}))
+    return Plan("WriteCredentials", reason, situation.record, steps, wake_after=0)
 
 
 def permitted(situation: Situation, member: str) -> bool:
@@ -96,18 +124,26 @@ def _permission(situation: Situation, member: str) -> str:
     return WITHDRAWN
 
 
-def _write(situation: Situation, wanted: Credentials) -> WriteCredentials | None:
+def _write(situation: Situation, wanted: Credentials, able: set[str]) -> WriteCredentials | None:
+    """The step that makes the Secret as `wanted`, with what the authorities in `able` can sign; None if it is."""
     found = situation.seen.secrets.get(wanted.name)
+    signed = replace(
+        wanted,
+        leaves=tuple(leaf for leaf in wanted.leaves if leaf.authority in able),
+        bundles={key: name for key, name in wanted.bundles.items() if name in able},
+    )
     if found is None:
+        if signed != wanted:
+            return None
         return WriteCredentials(wanted, None, tuple(leaf.prefix for leaf in wanted.leaves), f"{wanted.name} is missing")
-    issue = {leaf.prefix: reason for leaf in wanted.leaves if (reason := _reissue(situation, found, leaf))}
-    stale = [key for key, text in wanted.texts.items() if found.data.get(key) != text.encode()]
-    stale += [key for key, name in wanted.bundles.items() if found.data.get(key) != _bundle(situation, name)]
+    issue = {leaf.prefix: reason for leaf in signed.leaves if (reason := _reissue(situation, found, leaf))}
+    stale = [key for key, text in signed.texts.items() if found.data.get(key) != text.encode()]
+    stale += [key for key, name in signed.bundles.items() if found.data.get(key) != _bundle(situation, name)]
     if not issue and not stale:
         return None
     reasons = [f"{prefix} certificate of {wanted.name}: {reason}" for prefix, reason in issue.items()]
     reasons += [f"{key} of {wanted.name} changes" for key in stale]
-    return WriteCredentials(wanted, found.meta, tuple(issue), ", ".join(reasons))
+    return WriteCredentials(signed, found.meta, tuple(issue), ", ".join(reasons))
 
 
 def _reissue(situation: Situation, found: Secret, leaf: Leaf) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.cluster import OnDelete
-from etcd_operator.api.conditions import BlockReason
-from etcd_operator.plan.credentials import authorities
-from etcd_operator.plan.model import Blocked, Create, CreateAuthority, Patch, Plan
+from etcd_operator.plan.credentials import authorities, may_make_authority, permitted
+from etcd_operator.plan.model import Create, CreateAuthority, Patch, Plan
+from etcd_operator.plan.quorum import quorum
 from etcd_operator.resources.budget import disruption_budget
 from etcd_operator.resources.claim import member_claim
 from etcd_operator.resources.kinds import Kind
@@ -22,18 +22,15 @@ if TYPE_CHECKING:
 
 
 def lay(situation: Situation) -> Plan | None:
-    """Create what is missing of it, all at once.
+    """Create what is missing of it, all at once, and put the budget right.
 
     A Service exists before its member's Pod, so that no resolver ever learns that its name does not exist
-    (etcd-rules.md §7). A claim is created only before the cluster has formed: afterwards it would be an empty volume
-    for a member that has data to lose. An authority that is gone is never replaced by another while certificates of its
-    own are in use: members would stop trusting each other one by one.
+    (etcd-rules.md §7). A claim is created only for a member that may start on an empty volume: for any other it would
+    stand in for data that is lost. An authority is made only before the first process trusts one.
     """
-    record, lost = situation.record, _lost_authorities(situation)
-    if lost:
-        return Plan("Blocked", lost[0].message, record, blocked=lost)
-    steps = tuple(_missing(situation))
-    return Plan("LayFoundations", f"creating {len(steps)} objects that members need", record, steps) if steps else None
+    record = situation.record
+    steps = (*_missing(situation), *_wrong_budget(situation))
+    return Plan("LayFoundations", f"writing {len(steps)} objects that members need", record, steps) if steps else None
 
 
 def own_claims(situation: Situation) -> Plan | None:
@@ -52,9 +49,8 @@ def own_claims(situation: Situation) -> Plan | None:
 def _missing(situation: Situation) -> Iterator[Step]:
     seen, identity, spec = situation.seen, situation.identity, situation.spec
     for name in authorities(situation):
-        if name not in seen.secrets:
-            labels = cluster_labels(identity)
-            yield CreateAuthority(name, f"{identity.namespace}/{name}", labels, "the cluster's own authority")
+        if name not in seen.secrets and may_make_authority(situation):
+            yield CreateAuthority(name, name, cluster_labels(identity), "the cluster's own authority")
     if identity.client_service not in seen.services:
         yield Create(Kind.SERVICE, identity.client_service, client_service(identity), "what applications connect to")
     if identity.disruption_budget not in seen.budgets:
@@ -63,21 +59,13 @@ def _missing(situation: Situation) -> Iterator[Step]:
     for member in situation.record.members:
         if member not in seen.services:
             yield Create(Kind.SERVICE, member, member_service(identity, member), f"the stable address of {member}")
-        if member not in seen.claims and not situation.record.formed:
+        if member not in seen.claims and permitted(situation, member):
             yield Create(Kind.CLAIM, member, member_claim(identity, member, spec.storage), f"the data of {member}")
 
 
-def _lost_authorities(situation: Situation) -> tuple[Blocked, ...]:
-    secrets = situation.seen.secrets
-    if not any(member in secrets for member in situation.record.members):
-        return ()
-    return tuple(
-        Blocked(
-            "renew certificates",
-            BlockReason.AUTHORITY_LOST,
-            f"Secret {name} is gone, and with it the key that signs certificates: put it back from a copy; "
-            "members go on with the certificates they have",
-        )
-        for name in authorities(situation)
-        if name not in secrets
-    )
+def _wrong_budget(situation: Situation) -> Iterator[Step]:
+    needed = quorum(len(situation.record.members))
+    for budget in situation.seen.budgets.values():
+        if budget.meta.name == situation.identity.disruption_budget and budget.min_available != needed:
+            patch = {"spec": {"minAvailable": needed}}
+            yield Patch(Kind.BUDGET, budget.meta, patch, f"the quorum of {len(situation.record.members)} is {needed}")

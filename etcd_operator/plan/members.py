@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from etcd_operator.observation import Unknown
+from etcd_operator.observation import Cause, Unknown
 from etcd_operator.plan.credentials import permitted
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.resources.kinds import Kind
@@ -93,13 +93,20 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
     if pod.finished:
         return f"the Pod of {member} ended and does not come back"
     if situation.record.formed:
+        refuses = pod.problem is not None and pod.problem.cause is Cause.DATA_LOST
+        if refuses and permitted(situation, member):
+            return f"etcd says that {member} never started, and its Pod may not start on an empty volume"
         return None
     wanted = pod_hash(situation.identity, situation.spec, member)
     return None if pod.meta.annotations.get(POD_HASH) == wanted else f"the Pod of {member} is not as specified"
 
 
 def _start(situation: Situation, member: str) -> FirstStart | Restart:
-    """How the next Pod of `member` starts. `new` only before the formation; with an empty directory never after it."""
+    """How the next Pod of `member` starts.
+
+    `new` only before the formation. After it a Pod may start on an empty directory only if etcd itself says that the
+    member never started; while etcd cannot be asked, it starts with its data or not at all.
+    """
     if not situation.record.formed:
         return FirstStart(ClusterState.NEW)
     if isinstance(situation.seen.etcd.members, Unknown) or not permitted(situation, member):

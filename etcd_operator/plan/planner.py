@@ -1,16 +1,23 @@
-"""The one decision: which concern acts now.
+"""The one decision: what is done now.
 
 | priority | concern | why it stands here |
 | --- | --- | --- |
 | 1 | refuse | deleted, paused, or something that is not ours in the way: no step may be taken at all |
 | 2 | name members | what later passes must know is recorded before anything that depends on it is made |
-| 3 | take away the abandoned | a first start that was given up must not compete with the next for nodes and quota |
-| 4 | record the formation | from the moment it is known, an empty volume must never start again |
-| 5 | foundations | names resolve and certificates exist before the first process asks for them |
-| 6 | credentials | permissions that are used up are withdrawn, certificates are renewed before they expire |
-| 7 | claims' owner | what happens to the data on deletion follows the spec at once |
-| 8 | admit | clients reach a member only after its permission to start empty is withdrawn |
-| 9 | members | every member has its Pod |
+| 3 | record the formation | from the moment it is known, an empty volume must never start again |
+
+The first of these that has something to do decides alone. If none has, the following act together, because a step
+that Kubernetes refuses to one of them must not keep another from keeping members alive. None relies on a step of
+another in the same plan: each looks only at what was observed, and no step takes a member away that serves.
+
+| priority | concern | what it waits for |
+| --- | --- | --- |
+| 4 | take away the given-up | nothing; a first start that was given up must not compete for nodes and quota |
+| 5 | foundations | nothing: names resolve and authorities exist before the first process asks for them |
+| 6 | credentials | their authority; permissions that are used up are withdrawn, certificates renewed in time |
+| 7 | claims' owner | nothing; what happens to the data on deletion follows the spec at once |
+| 8 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
+| 9 | members | Service, Secret and claim: every member has its Pod |
 """
 
 from __future__ import annotations
@@ -28,11 +35,14 @@ if TYPE_CHECKING:
     from etcd_operator.observation import Observation
     from etcd_operator.resources.pod import StartCheckImage
 
-PRIORITY: tuple[Callable[[Situation], Plan | None], ...] = (
+ALONE: tuple[Callable[[Situation], Plan | None], ...] = (
     refusals.refuse,
     bootstrap.name_members,
-    bootstrap.take_away_abandoned,
     bootstrap.record_formation,
+)
+
+TOGETHER: tuple[Callable[[Situation], Plan | None], ...] = (
+    bootstrap.take_away,
     foundations.lay,
     credentials.keep,
     foundations.own_claims,
@@ -52,10 +62,25 @@ def plan(seen: Observation, *, gate: StartCheckImage, entropy: bytes) -> Plan:
     """
     situation = Situation(seen, gate, entropy)
     obstacles = refusals.obstacles(situation)
-    for concern in PRIORITY:
+    for concern in ALONE:
         decision = concern(situation)
         if decision is not None:
             return replace(decision, blocked=decision.blocked + obstacles)
+    decisions = [decision for concern in TOGETHER if (decision := concern(situation)) is not None]
+    if decisions:
+        return replace(_joined(decisions), blocked=obstacles)
     if obstacles:
         return Plan("Blocked", obstacles[0].message, situation.record, blocked=obstacles, wake_after=STABLE_WAKE)
     return Plan("Stable", "everything is as specified", situation.record, wake_after=STABLE_WAKE)
+
+
+def _joined(decisions: list[Plan]) -> Plan:
+    """One plan of several, named after the first; at most one of them changes the record."""
+    recorded = [decision.record for decision in decisions if decision.record != decisions[-1].record]
+    return Plan(
+        decisions[0].action,
+        "; ".join(decision.reason for decision in decisions),
+        recorded[0] if recorded else decisions[-1].record,
+        tuple(step for decision in decisions for step in decision.steps),
+        wake_after=min(decision.wake_after for decision in decisions),
+    )

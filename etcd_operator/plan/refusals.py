@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.observation import Cause
+from etcd_operator.plan.credentials import lost_authorities, permitted
 from etcd_operator.plan.model import Blocked, Plan
+from etcd_operator.resources.kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from etcd_operator.observation import Stranger
     from etcd_operator.plan.situation import Situation
 
 _REASON = {
@@ -32,13 +35,12 @@ def refuse(situation: Situation) -> Plan | None:
     if situation.spec.paused:
         message = "spec.paused is true: no step is taken until it is false"
         return _refusal(situation, "Paused", Blocked("any step", BlockReason.PAUSED, message))
-    in_the_way = [stranger for stranger in situation.seen.strangers if stranger.name in _own_names(situation)]
+    in_the_way = [
+        stranger for stranger in situation.seen.strangers if (stranger.kind, stranger.name) in _own(situation)
+    ]
     if in_the_way:
-        return _refusal(
-            situation,
-            "Blocked",
-            *(_stranger(stranger.kind, stranger.name, stranger.cluster_uid) for stranger in in_the_way),
-        )
+        blocked = (_stranger(situation, stranger) for stranger in in_the_way)
+        return _refusal(situation, "Blocked", *blocked)
     remains = _remains(situation)
     if not situation.record.members and remains:
         message = (
@@ -55,53 +57,72 @@ def obstacles(situation: Situation) -> tuple[Blocked, ...]:
 
 
 def _obstacles(situation: Situation) -> Iterator[Blocked]:
-    seen = situation.seen
+    for name, problem in lost_authorities(situation).items():
+        message = f"Secret {name}: {problem}; put it back from a copy. Members go on with the certificates they have"
+        yield Blocked("renew certificates", BlockReason.AUTHORITY_LOST, message)
     for member in situation.record.members:
-        pod, claim = seen.pods.get(member), seen.claims.get(member)
-        action = f"start {member}"
-        if situation.record.formed and claim is None:
-            message = f"claim {member} is gone, and with it this member's data; it stays out of the cluster"
-            yield Blocked(action, BlockReason.DATA_LOST, message)
-        elif pod is not None and pod.problem is not None:
-            message = pod.problem.message
-            if pod.problem.cause is Cause.DATA_LOST:
-                message = f"{message}; it stays out of the cluster, for it would forget what it acknowledged"
-            yield Blocked(action, _REASON[pod.problem.cause], message)
-        elif claim is not None and claim.problem is not None:
-            yield Blocked(action, _REASON[claim.problem.cause], f"claim {member}: {claim.problem.message}")
+        yield from _obstacles_of(situation, member)
+
+
+def _obstacles_of(situation: Situation, member: str) -> Iterator[Blocked]:
+    pod, claim = situation.seen.pods.get(member), situation.seen.claims.get(member)
+    action, out = f"start {member}", "it stays out of the cluster, for it would forget what it acknowledged"
+    if claim is None and not permitted(situation, member):
+        yield Blocked(action, BlockReason.DATA_LOST, f"claim {member} is gone, and with it this member's data; {out}")
+    elif pod is not None and pod.problem is not None:
+        message = pod.problem.message
+        if pod.problem.cause is Cause.DATA_LOST:
+            message = f"{message}; {out}"
+        yield Blocked(action, _REASON[pod.problem.cause], message)
+    elif claim is not None and claim.problem is not None:
+        yield Blocked(action, _REASON[claim.problem.cause], f"claim {member}: {claim.problem.message}")
+    if claim is not None and claim.meta.deleting and situation.record.formed:
+        message = f"claim {member} is being deleted; its data goes when the Pod ends: copy it now, if it is needed"
+        yield Blocked(f"keep {member}", BlockReason.DATA_LOST, message)
 
 
 def _refusal(situation: Situation, action: str, *blocked: Blocked) -> Plan:
     return Plan(action, blocked[0].message, situation.record, blocked=blocked)
 
 
-def _own_names(situation: Situation) -> frozenset[str]:
-    identity = situation.identity
-    fixed = (
-        identity.client_service,
-        identity.disruption_budget,
+def _own(situation: Situation) -> frozenset[tuple[str, str]]:
+    """Kind and name of each object that the cluster must have for itself."""
+    identity, members = situation.identity, situation.record.members
+    secrets = (
         identity.client_secret,
         identity.operator_secret,
         identity.peer_ca_secret,
         identity.client_ca_secret,
+        *members,
     )
-    return frozenset({*fixed, *situation.record.members})
+    names = {
+        Kind.SERVICE: (identity.client_service, *members),
+        Kind.BUDGET: (identity.disruption_budget,),
+        Kind.SECRET: secrets,
+        Kind.CLAIM: members,
+        Kind.POD: members,
+    }
+    return frozenset((kind.value.kind, name) for kind, of_kind in names.items() for name in of_kind)
 
 
-def _stranger(kind: str, name: str, cluster_uid: str) -> Blocked:
-    action = f"create {kind} {name}"
-    if cluster_uid:
+def _stranger(situation: Situation, stranger: Stranger) -> Blocked:
+    what = f"{stranger.kind} {stranger.name}"
+    if stranger.cluster_uid and stranger.cluster_uid != situation.identity.uid:
         message = (
-            f"{kind} {name} is of an earlier cluster of this name (UID {cluster_uid}): delete it, or wait for its end"
+            f"{what} is of an earlier cluster of this name (UID {stranger.cluster_uid}): delete it, or wait for its end"
         )
-        return Blocked(action, BlockReason.EARLIER_CLUSTER, message)
-    message = f"{kind} {name} carries this cluster's labels but is not its own: rename it, or delete it"
-    return Blocked(action, BlockReason.FOREIGN_OBJECT, message)
+        return Blocked(f"create {what}", BlockReason.EARLIER_CLUSTER, message)
+    message = f"{what} carries this cluster's labels but is not owned by it: rename it, or delete it"
+    return Blocked(f"create {what}", BlockReason.FOREIGN_OBJECT, message)
 
 
 def _remains(situation: Situation) -> str:
     seen = situation.seen
-    for kind, objects in (("claim", seen.claims), ("Pod", seen.pods), ("Secret", seen.secrets)):
-        if objects:
-            return f"{kind} {min(objects)}"
-    return ""
+    found = (
+        ("claim", seen.claims),
+        ("Pod", seen.pods),
+        ("Secret", seen.secrets),
+        ("Service", seen.services),
+        ("budget", seen.budgets),
+    )
+    return next((f"{kind} {min(objects)}" for kind, objects in found if objects), "")

@@ -6,6 +6,7 @@ which is therefore never written again.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.cluster import OnDelete
@@ -61,9 +62,16 @@ def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...]) -> Jso
 
 
 def patch(old: Json, new: Json) -> Json:
-    """The merge patch that turns `old` into `new`; empty when nothing has changed."""
-    changed = {key: value for key, value in new.items() if old.get(key) != value}
-    return changed | {key: None for key in old if key not in new}
+    """The merge patch (RFC 7396) that turns `old` into `new`, at every depth; empty when nothing has changed."""
+    changes: Json = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            if deeper := patch(before, value):
+                changes[key] = deeper
+        elif value != before or key not in old:
+            changes[key] = value
+    return changes
 
 
 def _member(seen: Observation, name: str, listed: Member | None) -> Json:
@@ -86,7 +94,11 @@ def _version(seen: Observation) -> str | None:
     """The lowest version that a member runs, which decides what the cluster can do; else the last known."""
     running = [view.status.version for view in seen.etcd.views.values() if not isinstance(view.status, Unknown)]
     last: str | None = seen.cluster.status.get("version")
-    return min(running, key=lambda version: [int(part) for part in version.split(".")], default=last)
+    return min(running, key=_numbers, default=last)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _on_delete(seen: Observation) -> OnDelete | None:

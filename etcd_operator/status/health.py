@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from etcd_operator.etcd.errors import hex_id
 from etcd_operator.observation import Unknown
 from etcd_operator.plan.quorum import quorum
 from etcd_operator.resources.names import Identity, peer_url
@@ -57,7 +58,10 @@ def members(seen: Observation) -> list[tuple[str, Member | None]]:
         return [(name, None) for name in cluster.record.members]
     names = {peer_url(identity, name, cluster.spec.tls): name for name in cluster.record.members}
     listed = seen.etcd.members.members
-    return [(next((names[url] for url in entry.peer_urls if url in names), entry.name), entry) for entry in listed]
+    return [
+        (next((names[url] for url in entry.peer_urls if url in names), entry.name or hex_id(entry.id)), entry)
+        for entry in listed
+    ]
 
 
 def member_phase(seen: Observation, name: str) -> tuple[str, str]:
