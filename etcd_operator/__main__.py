@@ -12,7 +12,9 @@ from etcd_operator.operator import Settings
 from etcd_operator.operator import run as run_operator
 from etcd_operator.resources.pod import StartCheckImage
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Runs etcd clusters on Kubernetes.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Runs etcd clusters on Kubernetes."
+)
 
 
 @app.callback()

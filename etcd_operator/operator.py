@@ -74,7 +74,8 @@ async def run(settings: Settings) -> None:
     Raises what ended the watches or the leadership, if that was not a signal: the process must end with it.
     """
     metrics, watching, stopping, stop_watching = Metrics(), asyncio.Event(), asyncio.Event(), asyncio.Event()
-    identity = f"{os.environ.get('POD_NAME', os.uname().nodename)}_{secrets.token_hex(4)}"
+    # kopf would make one from the name of the user, which the operator's image does not have.
+    identity: Any = f"{os.environ.get('POD_NAME', os.uname().nodename)}_{secrets.token_hex(4)}"
     async with (
         serve(settings.http_port, registry=metrics.registry, ready=watching),
         connect(on_call=metrics.on_call) as kube,
@@ -89,6 +90,7 @@ async def run(settings: Settings) -> None:
                 registry=_registry(workers, stopping),
                 settings=_kopf_settings(),
                 standalone=True,
+                identity=identity,
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,
                 ready_flag=watching,

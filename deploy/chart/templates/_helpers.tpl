@@ -48,7 +48,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
   verbs: [list, watch, create, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [list, watch, create]
+  verbs: [list, watch, create, patch]
 # Why a Pod or a claim does not get on stands in its events.
 - apiGroups: [""]
   resources: [events]

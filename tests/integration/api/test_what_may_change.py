@@ -1,0 +1,161 @@
+"""Which changes of an EtcdCluster are taken before and after it formed, and what the refusal of the others says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.api.objects import COLLECTION, cluster
+from tests.integration.apiserver import RefusedError
+
+if TYPE_CHECKING:
+    from tests.integration.api.objects import Clusters
+
+CHANGES_UNTIL_FORMED: list[tuple[dict[str, Any], str]] = [
+    ({"replicas": 5}, "spec.replicas: Invalid value: the number of members of a formed cluster cannot be changed yet"),
+    ({"version": "3.6.15"}, "spec.version: Invalid value: the version of a formed cluster cannot be changed yet"),
+    ({"image": {"repository": "quay.io/coreos/etcd"}}, "spec.image: Invalid value: the image of a formed cluster"),
+    ({"image": {"pullSecrets": [{"name": "a"}]}}, "spec.image: Invalid value: the image of a formed cluster"),
+    ({"resources": {"requests": {"cpu": "1"}}}, "spec.resources: Invalid value: the resources of a formed cluster"),
+    ({"resources": {"limits": {"memory": "4Gi"}}}, "spec.resources: Invalid value: the resources of a formed cluster"),
+    ({"pod": {"labels": {"team": "a"}}}, "spec.pod: Invalid value: the Pod settings of a formed cluster"),
+    ({"pod": {"tolerations": [{"operator": "Exists"}]}}, "spec.pod: Invalid value: the Pod settings of a formed"),
+    (
+        {"pod": {"affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 1, "podAffinityTerm": {"topologyKey": "zone"}},
+        ]}}}},
+        "spec.pod: Invalid value: the Pod settings of a formed cluster",
+    ),
+    ({"etcd": {"quota": "1Gi"}}, "spec.etcd: Invalid value: etcd's settings in a formed cluster cannot be changed yet"),
+    ({"etcd": {"autoCompaction": {"retention": "2h"}}}, "spec.etcd: Invalid value: etcd's settings in a formed"),
+    ({"etcd": {"extraArgs": {"max-txn-ops": "9"}}}, "spec.etcd: Invalid value: etcd's settings in a formed cluster"),
+]  # fmt: skip
+
+CHANGES_AT_NO_TIME: list[tuple[dict[str, Any], str]] = [
+    ({"storage": {"size": "16Gi"}}, "spec.storage.size: Invalid value: the size of the volumes cannot be changed yet"),
+    ({"storage": {"size": "4Gi"}}, "spec.storage.size: Invalid value: the size of the volumes cannot be changed yet"),
+    ({"storage": {"className": "fast"}}, "spec.storage.className: Invalid value: the StorageClass of the volumes"),
+    ({"tls": {"client": "Server"}}, "spec.tls: Invalid value: the encryption of a cluster cannot be changed"),
+    ({"tls": {"peer": "Off"}}, "spec.tls: Invalid value: the encryption of a cluster cannot be changed"),
+]
+
+CHANGES_AT_ANY_TIME: list[dict[str, Any]] = [
+    {"paused": True},
+    {"storage": {"onDelete": "Delete"}},
+    {"storage": {"size": "8192Mi"}},
+    {"storage": {"size": 8589934592}},
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"), [pytest.param(*row, id=str(row[0])) for row in CHANGES_UNTIL_FORMED + CHANGES_AT_NO_TIME]
+)
+def test_a_formed_cluster_refuses_what_nothing_implements(
+    clusters: Clusters, change: dict[str, Any], sentence: str
+) -> None:
+    name = clusters.formed()
+    with pytest.raises(RefusedError) as refusal:
+        clusters.patch(name, {"spec": change})
+    assert sentence in refusal.value.message
+
+
+@pytest.mark.parametrize("change", [change for change, _ in CHANGES_UNTIL_FORMED], ids=str)
+def test_a_cluster_that_has_not_formed_can_be_corrected(clusters: Clusters, change: dict[str, Any]) -> None:
+    name = clusters.name_of(clusters.create(cluster()))
+    clusters.patch(name, {"status": {"phase": "Forming"}}, subresource="status")
+    before = clusters.get(name)["metadata"]["generation"]
+    assert clusters.patch(name, {"spec": change})["metadata"]["generation"] == before + 1
+
+
+@pytest.mark.parametrize(("change", "sentence"), [pytest.param(*row, id=str(row[0])) for row in CHANGES_AT_NO_TIME])
+def test_storage_and_encryption_never_change(clusters: Clusters, change: dict[str, Any], sentence: str) -> None:
+    name = clusters.name_of(clusters.create(cluster()))
+    with pytest.raises(RefusedError) as refusal:
+        clusters.patch(name, {"spec": change})
+    assert sentence in refusal.value.message
+
+
+def test_a_storage_class_cannot_be_taken_away(clusters: Clusters) -> None:
+    name = clusters.name_of(clusters.create(cluster({"storage": {"className": "fast"}})))
+    with pytest.raises(RefusedError, match="the StorageClass of the volumes cannot be changed"):
+        clusters.patch(name, {"spec": {"storage": {"className": None}}})
+
+
+@pytest.mark.parametrize("change", CHANGES_AT_ANY_TIME, ids=str)
+def test_a_formed_cluster_takes_what_restarts_no_member(clusters: Clusters, change: dict[str, Any]) -> None:
+    name = clusters.formed()
+    clusters.patch(name, {"spec": change})
+
+
+def test_an_allowed_change_does_not_carry_a_refused_one_along(clusters: Clusters) -> None:
+    name = clusters.formed()
+    with pytest.raises(RefusedError, match="the version of a formed cluster cannot be changed yet"):
+        clusters.patch(name, {"spec": {"paused": True, "version": "3.6.15"}})
+
+
+def test_leaving_out_what_was_a_default_is_no_change(clusters: Clusters) -> None:
+    name = clusters.formed()
+    before = clusters.get(name)["metadata"]["resourceVersion"]
+    after = clusters.patch(name, {"spec": {"etcd": None, "tls": None, "storage": None, "pod": None, "image": None}})
+    assert after["metadata"]["resourceVersion"] == before
+
+
+def test_leaving_out_what_was_written_is_a_change(clusters: Clusters) -> None:
+    name = clusters.name_of(clusters.create(cluster({"etcd": {"quota": "1Gi"}})))
+    clusters.patch(name, {"status": {"clusterID": "3a57933972cb5131"}}, subresource="status")
+    with pytest.raises(RefusedError, match="etcd's settings in a formed cluster cannot be changed yet"):
+        clusters.patch(name, {"spec": {"etcd": None}})
+
+
+def test_a_formed_cluster_refuses_kubectl_scale(clusters: Clusters) -> None:
+    name = clusters.formed()
+    with pytest.raises(RefusedError, match="the number of members of a formed cluster cannot be changed yet"):
+        clusters.patch(name, {"spec": {"replicas": 5}}, subresource="scale")
+
+
+def test_a_cluster_that_has_not_formed_can_be_scaled_to_odd_sizes_only(clusters: Clusters) -> None:
+    name = clusters.name_of(clusters.create(cluster()))
+    with pytest.raises(RefusedError, match="an even number adds risk and no tolerance"):
+        clusters.patch(name, {"spec": {"replicas": 4}}, subresource="scale")
+    clusters.patch(name, {"spec": {"replicas": 5}}, subresource="scale")
+    assert clusters.get(name)["spec"]["replicas"] == 5
+
+
+def test_a_wrong_value_is_refused_in_an_update_too(clusters: Clusters) -> None:
+    name = clusters.name_of(clusters.create(cluster()))
+    with pytest.raises(RefusedError, match="write etcd's version in full and without v"):
+        clusters.patch(name, {"spec": {"version": "v3.6.16"}})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"clusterID": "1"}, {"clusterID": None}, None],
+    ids=["another ID", "no ID", "no status"],
+)
+def test_the_cluster_id_is_written_once(clusters: Clusters, change: dict[str, Any] | None) -> None:
+    name = clusters.formed()
+    with pytest.raises(RefusedError, match=r"status\.clusterID is written once, when the cluster forms"):
+        clusters.patch(name, {"status": change}, subresource="status")
+
+
+def test_the_rest_of_the_status_of_a_formed_cluster_changes_freely(clusters: Clusters) -> None:
+    name = clusters.formed()
+    clusters.patch(name, {"status": {"phase": "Degraded"}}, subresource="status")
+    clusters.patch(name, {"status": {"phase": None, "leader": "orders-x7k2p"}}, subresource="status")
+    assert clusters.get(name)["status"] == {"clusterID": "3a57933972cb5131", "leader": "orders-x7k2p"}
+
+
+def test_replacing_the_object_without_its_status_does_not_unlock_it(clusters: Clusters) -> None:
+    name = clusters.formed()
+    stored = clusters.get(name)
+    del stored["status"]
+    stored["spec"]["replicas"] = 5
+    with pytest.raises(RefusedError, match="the number of members of a formed cluster cannot be changed yet"):
+        clusters.server.request("PUT", f"{COLLECTION}/{name}", stored)
+
+
+def test_a_formed_cluster_takes_labels_and_annotations(clusters: Clusters) -> None:
+    name = clusters.formed()
+    changed = clusters.patch(name, {"metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}})
+    assert changed["metadata"]["labels"] == {"team": "a"}
