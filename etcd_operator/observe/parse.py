@@ -35,6 +35,9 @@ IMAGE_TROUBLE = frozenset(
         "ImageInspectError",
     }
 )
+NOT_NAMED = "couldn't find local name"
+"""What etcd says on an empty directory when `--initial-cluster` permits others, or nobody (etcd-rules.md §7)."""
+
 START_TROUBLE = frozenset({"CrashLoopBackOff", "RunContainerError", "StartError"})
 CONFIG_TROUBLE = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 
@@ -149,6 +152,8 @@ def _troubles(containers: list[Json]) -> Iterator[Problem]:
             yield Problem(Cause.DATA_LOST, _verdict(ended.get("message", "")))
         elif START_COMMAND in said and "no such file" in said.lower():
             yield Problem(Cause.DATA_LOST, "the volume is empty, and the container was restarted in place on it")
+        elif container["name"] == ETCD_CONTAINER and NOT_NAMED in said:
+            yield Problem(Cause.DATA_LOST, "its write-ahead log is gone, and it may not start without one")
         elif reason in IMAGE_TROUBLE:
             yield Problem(Cause.IMAGE, f"{container['image']}: {waiting.get('message', reason)}")
         elif reason in CONFIG_TROUBLE:

@@ -1,0 +1,213 @@
+"""The Pod of a member."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from etcd_operator.resources.ownership import POD_HASH
+from etcd_operator.resources.pod import FirstStart, Restart, StartCheckImage, pod_hash
+from etcd_operator.resources.start import ClusterState
+from tests.unit.resources.build import FIRST_START, GATE, IDENTITY, MEMBER, container, pod, spec
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import Json
+
+CONTAINERS = ["etcd-version", "start-check", "etcd"]
+
+
+def environment(body: Json) -> dict[str, Any]:
+    return {variable["name"]: variable for variable in body.get("env", ())}
+
+
+def test_the_image_is_tried_before_the_volume_is_looked_at_and_etcd_comes_last() -> None:
+    body = pod()["spec"]
+    assert [entry["name"] for entry in (*body["initContainers"], *body["containers"])] == CONTAINERS
+
+
+def test_etcd_is_started_through_the_link_that_only_the_start_check_makes() -> None:
+    for start in (FIRST_START, Restart()):
+        assert container(pod(start=start), "etcd")["command"] == ["/var/lib/etcd/data/member/start"]
+
+
+def test_the_start_check_and_etcd_read_the_permission_of_a_first_start_from_the_members_secret() -> None:
+    source = {"secretKeyRef": {"name": MEMBER, "key": "initial-cluster"}}
+    for name in ("start-check", "etcd"):
+        assert environment(container(pod(), name))["ETCD_INITIAL_CLUSTER"]["valueFrom"] == source
+    assert "--initial-cluster=$(ETCD_INITIAL_CLUSTER)" in container(pod(), "start-check")["args"]
+
+
+def test_a_later_pod_has_no_permission_at_all() -> None:
+    body = pod(start=Restart())
+    for name in ("start-check", "etcd"):
+        found = container(body, name)
+        assert not found.get("env")
+        assert "--initial-cluster=none=http://none.invalid:2380" in found["args"]
+
+
+def test_the_initial_cluster_is_never_both_a_flag_and_in_the_environment() -> None:
+    for start in (FIRST_START, FirstStart(ClusterState.EXISTING), Restart()):
+        etcd = container(pod(start=start), "etcd")
+        flag = any(argument.startswith("--initial-cluster=") for argument in etcd["args"])
+        assert flag != ("ETCD_INITIAL_CLUSTER" in environment(etcd))
+
+
+def test_the_start_check_runs_alone_on_the_volume_and_sees_no_key() -> None:
+    body = container(pod(), "start-check")
+    assert body["image"] == GATE.reference
+    assert body["command"] == ["python3", "-I", "-m", "etcd_operator.startcheck"]
+    assert [mount["name"] for mount in body["volumeMounts"]] == ["data"]
+
+
+def test_the_tag_of_etcds_image_is_its_version() -> None:
+    body = pod(version="3.5.35", image={"repository": "registry.example:5000/etcd", "pullPolicy": "Always"})
+    for name in ("etcd", "etcd-version"):
+        assert container(body, name)["image"] == "registry.example:5000/etcd:v3.5.35"
+        assert container(body, name)["imagePullPolicy"] == "Always"
+
+
+def test_pull_secrets_are_the_users_and_the_start_checks_each_once() -> None:
+    gate = StartCheckImage(reference="r", pull_policy="Always", pull_secrets=("ours", "both"))
+    body = pod(gate=gate, image={"pullSecrets": [{"name": "theirs"}, {"name": "both"}]})
+    assert body["spec"]["imagePullSecrets"] == [{"name": "theirs"}, {"name": "both"}, {"name": "ours"}]
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_container_meets_the_restricted_pod_security_standard(name: str) -> None:
+    body = pod()
+    assert container(body, name)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    assert body["spec"]["securityContext"]["runAsNonRoot"] is True
+    assert body["spec"]["securityContext"]["runAsUser"] == 65532
+    assert body["spec"]["securityContext"]["fsGroup"] == 65532
+    assert body["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+
+
+def test_a_member_gets_neither_a_token_nor_the_variables_of_services() -> None:
+    body = pod()["spec"]
+    assert body["automountServiceAccountToken"] is False
+    assert body["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_init_containers_ask_for_no_more_than_etcd(name: str) -> None:
+    resources = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+    assert container(pod(resources=resources), name)["resources"] == resources
+
+
+def test_the_volumes_are_the_claim_and_the_files_of_the_tls_mode() -> None:
+    data, tls = pod()["spec"]["volumes"]
+    assert data["persistentVolumeClaim"] == {"claimName": MEMBER}
+    assert tls["secret"]["secretName"] == MEMBER
+    assert tls["secret"]["defaultMode"] == 0o440
+    files = {item["key"] for item in tls["secret"]["items"]}
+    assert files == {"peer.crt", "peer.key", "peer-ca.crt", "server.crt", "server.key", "client-ca.crt"}
+
+
+@pytest.mark.parametrize("client", ["Mutual", "Server", "Off"])
+@pytest.mark.parametrize("peer", ["Mutual", "Off"])
+def test_every_file_on_the_command_line_is_mounted(client: str, peer: str) -> None:
+    body = pod(tls={"client": client, "peer": peer})
+    etcd, prefix = container(body, "etcd"), "/etc/etcd-operator/member/"
+    wanted = {argument.partition("=")[2] for argument in etcd["args"] if f"={prefix}" in argument}
+    mounts = {mount["name"]: mount["mountPath"] for mount in etcd["volumeMounts"]}
+    found = {
+        f"{mounts[volume['name']]}/{item['path']}"
+        for volume in body["spec"]["volumes"]
+        for item in volume.get("secret", {}).get("items", ())
+    }
+    assert wanted <= found
+    assert bool(found) == (client != "Off" or peer != "Off")
+
+
+def test_no_probe_but_readiness_depends_on_a_quorum() -> None:
+    etcd = container(pod(), "etcd")
+    paths = {probe: etcd[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
+    assert paths == {"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
+    assert {etcd[probe]["httpGet"]["port"] for probe in paths} == {2381}
+
+
+@pytest.mark.parametrize(("election_ms", "seconds"), [(1000, 3), (250, 2), (5000, 11)])
+def test_readiness_waits_as_long_as_an_election_may_take(election_ms: int, seconds: int) -> None:
+    probe = container(pod(etcd={"electionMs": election_ms}), "etcd")["readinessProbe"]
+    assert probe["timeoutSeconds"] == seconds
+
+
+def test_members_wish_to_be_apart_on_nodes_and_in_zones_but_need_not_be() -> None:
+    body = pod()["spec"]
+    (wish,) = body["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    own = {"matchLabels": {"etcd-operator.dev/cluster-uid": IDENTITY.uid}}
+    assert wish["podAffinityTerm"] == {"labelSelector": own, "topologyKey": "kubernetes.io/hostname"}
+    (spread,) = body["topologySpreadConstraints"]
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spread["topologyKey"] == "topology.kubernetes.io/zone"
+    assert spread["labelSelector"] == own
+
+
+def test_what_the_user_says_about_placement_replaces_the_wish() -> None:
+    user = {
+        "affinity": {"nodeAffinity": {}},
+        "topologySpreadConstraints": [],
+        "nodeSelector": {"disk": "fast"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+        "priorityClassName": "high",
+    }
+    body = pod(pod=user)["spec"]
+    assert {key: body[key] for key in user} == user
+
+
+def test_the_users_labels_and_annotations_are_kept_and_ours_win() -> None:
+    labels = {"team": "shop", "app.kubernetes.io/name": "other", "etcd-operator.dev/member": "another"}
+    about = pod(pod={"labels": labels, "annotations": {"note": "hello"}})["metadata"]
+    assert about["labels"]["team"] == "shop"
+    assert about["labels"]["app.kubernetes.io/name"] == "etcd"
+    assert about["labels"]["etcd-operator.dev/member"] == MEMBER
+    assert about["annotations"]["note"] == "hello"
+
+
+def test_no_label_of_the_user_lets_clients_in() -> None:
+    labels = pod(pod={"labels": {"etcd-operator.dev/role": "voter"}})["metadata"]["labels"]
+    assert "etcd-operator.dev/role" not in labels
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"version": "3.6.15"},
+    {"image": {"repository": "example.com/other"}},
+    {"image": {"pullSecrets": [{"name": "theirs"}]}},
+    {"resources": {"requests": {"cpu": "1"}}},
+    {"pod": {"labels": {"team": "shop"}}},
+    {"pod": {"annotations": {"note": "hello"}}},
+    {"pod": {"priorityClassName": "high"}},
+    {"etcd": {"snapshotCount": 1}},
+    {"tls": {"client": "Server"}},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_what_the_user_changes_about_the_pod_outdates_it(change: dict[str, Any]) -> None:
+    assert pod_hash(IDENTITY, spec(**change), MEMBER) != pod_hash(IDENTITY, spec(), MEMBER)
+
+
+def test_what_does_not_reach_the_pod_does_not_outdate_it() -> None:
+    same = spec(replicas=5, paused=True, storage={"size": "9Gi"})
+    assert pod_hash(IDENTITY, same, MEMBER) == pod_hash(IDENTITY, spec(), MEMBER)
+
+
+def test_the_hash_is_the_same_however_the_member_started_and_whatever_checks_it() -> None:
+    expected = pod_hash(IDENTITY, spec(), MEMBER)
+    other = replace(GATE, reference="example.com/etcd-operator:2", pull_policy="Always", pull_secrets=("new",))
+    for start in (FIRST_START, FirstStart(ClusterState.EXISTING), Restart()):
+        for gate in (GATE, other):
+            assert pod(start=start, gate=gate)["metadata"]["annotations"][POD_HASH] == expected
+
+
+def test_the_order_of_labels_does_not_outdate_a_pod() -> None:
+    one, other = {"a": "1", "b": "2"}, {"b": "2", "a": "1"}
+    assert pod_hash(IDENTITY, spec(pod={"labels": one}), MEMBER) == pod_hash(
+        IDENTITY, spec(pod={"labels": other}), MEMBER
+    )
