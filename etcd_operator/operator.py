@@ -73,7 +73,7 @@ async def run(settings: Settings) -> None:
 
     Raises what ended the watches or the leadership, if that was not a signal: the process must end with it.
     """
-    metrics, watching, stopping, stop_watching = Metrics(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+    metrics, watching, stop_watching = Metrics(), asyncio.Event(), asyncio.Event()
     # kopf would make one from the name of the user, which the operator's image does not have.
     identity: Any = f"{os.environ.get('POD_NAME', os.uname().nodename)}_{secrets.token_hex(4)}"
     async with (
@@ -84,10 +84,10 @@ async def run(settings: Settings) -> None:
         lease = Leadership(kube, namespace=settings.lease_namespace, name=settings.lease_name, identity=identity)
         workers = _workers(kube, lease, settings, metrics, identity)
         leading = asyncio.create_task(_lead(lease, workers, metrics), name="leadership")
-        stop = asyncio.create_task(stopping.wait(), name="stop")
+        stop = asyncio.create_task(_stop(watching), name="stop")
         watches = asyncio.create_task(
             kopf.operator(
-                registry=_registry(workers, stopping),
+                registry=_registry(workers),
                 settings=_kopf_settings(),
                 standalone=True,
                 identity=identity,
@@ -108,6 +108,15 @@ async def run(settings: Settings) -> None:
         await watches
         if failed is not None:
             raise failed
+
+
+async def _stop(watching: asyncio.Event) -> None:
+    """Return on a signal, taken from kopf once it watches: it would let the clusters' loops run on for seconds."""
+    await watching.wait()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await stopping.wait()
 
 
 async def _wait_for_definition(kube: KubeClient, settings: Settings) -> None:
@@ -165,13 +174,8 @@ async def _release(lease: Leadership) -> None:
         log.warning("the Lease could not be given up; it runs out by itself", error=error.message)
 
 
-def _registry(workers: Workers, stopping: asyncio.Event) -> kopf.OperatorRegistry:
+def _registry(workers: Workers) -> kopf.OperatorRegistry:
     registry, logins = kopf.OperatorRegistry(), itertools.count()
-
-    async def take_signals(**_: Any) -> None:
-        """Take the signals from kopf, which would let the loops of the clusters run on for seconds."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
     async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
         await asyncio.sleep(LOGIN_PAUSE if next(logins) else 0)
@@ -186,7 +190,6 @@ def _registry(workers: Workers, stopping: asyncio.Event) -> kopf.OperatorRegistr
         if namespace and CLUSTER in labels:
             workers.wake(namespace, labels[CLUSTER])
 
-    kopf.on.startup(registry=registry)(take_signals)
     kopf.on.login(registry=registry)(login)
     kopf.on.event(GROUP, VERSION, "etcdclusters", registry=registry)(cluster_changed)
     for group, plural in WATCHED:

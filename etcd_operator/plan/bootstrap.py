@@ -14,12 +14,10 @@ from etcd_operator.observation import Record, Unknown
 from etcd_operator.plan.model import Delete, Plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import peer_url
-from etcd_operator.resources.ownership import MEMBER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from etcd_operator.observation import Claim, Pod, Secret, Service
     from etcd_operator.plan.model import Step
     from etcd_operator.plan.situation import Situation
 
@@ -38,35 +36,20 @@ def name_members(situation: Situation) -> Plan | None:
 
 
 def take_away(situation: Situation) -> Plan | None:
-    """Delete what a given-up first start has made: each Pod first, its claim when no process can write to it.
-
-    Until the cluster has formed, that includes what a call made that came late: objects of members that nobody named.
-    """
+    """Delete what a given-up first start has made: each Pod first, its claim when no process can write to it."""
     record = situation.record
-    given_up = record.abandoned if record.formed else (*record.abandoned, *_unnamed(situation))
-    steps = tuple(step for member in given_up for step in _taking_away(situation, member))
+    steps = tuple(step for member in record.abandoned for step in _taking_away(situation, member))
     if steps:
         return Plan("StartOver", "taking away the members of the first start that was given up", record, steps)
-    left = tuple(member for member in record.abandoned if any(member in objects for objects in _all(situation)))
+    left = tuple(member for member in record.abandoned if _remains(situation, member))
     if left != record.abandoned:
         return Plan("StartOver", "the given-up members are gone", replace(record, abandoned=left), wake_after=0)
     return None
 
 
-def _all(situation: Situation) -> tuple[Mapping[str, Pod | Claim | Service | Secret], ...]:
+def _remains(situation: Situation, member: str) -> bool:
     seen = situation.seen
-    return (seen.pods, seen.claims, seen.services, seen.secrets)
-
-
-def _unnamed(situation: Situation) -> list[str]:
-    known = {*situation.record.members, *situation.record.abandoned}
-    labelled = {
-        found.meta.labels[MEMBER]
-        for objects in _all(situation)
-        for found in objects.values()
-        if MEMBER in found.meta.labels
-    }
-    return sorted(labelled - known)
+    return any(member in objects for objects in (seen.pods, seen.claims, seen.services, seen.secrets))
 
 
 def _taking_away(situation: Situation, member: str) -> Iterator[Step]:

@@ -82,10 +82,18 @@ def _steps(situation: Situation, member: str) -> Iterator[Step]:
         reason = _wrong(situation, member, pod)
         if reason and not pod.meta.deleting:
             yield Delete(Kind.POD, pod.meta, reason)
-    elif claim is not None and not claim.meta.deleting and member in seen.secrets and member in seen.services:
+    elif (
+        claim is not None and not claim.meta.deleting and member in seen.secrets and _addresses_known(situation, member)
+    ):
         start = _start(situation, member)
         body = member_pod(identity, situation.spec, member, start=start, gate=situation.gate)
         yield Create(Kind.POD, member, body, f"{member} has no Pod")
+
+
+def _addresses_known(situation: Situation, member: str) -> bool:
+    """Whether the names that the member will ask for exist: at a first start those of all (etcd-rules.md §7)."""
+    asked = (member,) if situation.record.formed else situation.record.members
+    return all(name in situation.seen.services for name in asked)
 
 
 def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:

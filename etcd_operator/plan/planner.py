@@ -32,7 +32,7 @@ from etcd_operator.plan.situation import Situation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from etcd_operator.observation import Observation
+    from etcd_operator.observation import Observation, Record
     from etcd_operator.resources.pod import StartCheckImage
 
 ALONE: tuple[Callable[[Situation], Plan | None], ...] = (
@@ -68,19 +68,18 @@ def plan(seen: Observation, *, gate: StartCheckImage, entropy: bytes) -> Plan:
             return replace(decision, blocked=decision.blocked + obstacles)
     decisions = [decision for concern in TOGETHER if (decision := concern(situation)) is not None]
     if decisions:
-        return replace(_joined(decisions), blocked=obstacles)
+        return replace(_joined(decisions, situation.record), blocked=obstacles)
     if obstacles:
         return Plan("Blocked", obstacles[0].message, situation.record, blocked=obstacles, wake_after=STABLE_WAKE)
     return Plan("Stable", "everything is as specified", situation.record, wake_after=STABLE_WAKE)
 
 
-def _joined(decisions: list[Plan]) -> Plan:
-    """One plan of several, named after the first; at most one of them changes the record."""
-    recorded = [decision.record for decision in decisions if decision.record != decisions[-1].record]
+def _joined(decisions: list[Plan], recorded: Record) -> Plan:
+    """One plan of several, named after the first; only `take_away` among them may change the record."""
     return Plan(
         decisions[0].action,
         "; ".join(decision.reason for decision in decisions),
-        recorded[0] if recorded else decisions[-1].record,
+        next((decision.record for decision in decisions if decision.record != recorded), recorded),
         tuple(step for decision in decisions for step in decision.steps),
         wake_after=min(decision.wake_after for decision in decisions),
     )

@@ -9,6 +9,8 @@ from etcd_operator.observation import Cause
 from etcd_operator.plan.credentials import lost_authorities, permitted
 from etcd_operator.plan.model import Blocked, Plan
 from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.names import WITHDRAWN
+from etcd_operator.resources.secret import INITIAL_CLUSTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +50,10 @@ def refuse(situation: Situation) -> Plan | None:
             "put status.bootstrap.members and status.clusterID back; nothing is started over them"
         )
         return _refusal(situation, "Blocked", Blocked("name the members", BlockReason.RECORD_LOST, message))
+    proof = _formed_once(situation)
+    if proof and not situation.record.formed:
+        message = f"status.clusterID is gone, but {proof} shows that the cluster has formed: put it back"
+        return _refusal(situation, "Blocked", Blocked("start the members", BlockReason.RECORD_LOST, message))
     return None
 
 
@@ -114,6 +120,15 @@ def _stranger(situation: Situation, stranger: Stranger) -> Blocked:
         return Blocked(f"create {what}", BlockReason.EARLIER_CLUSTER, message)
     message = f"{what} carries this cluster's labels but is not owned by it: rename it, or delete it"
     return Blocked(f"create {what}", BlockReason.FOREIGN_OBJECT, message)
+
+
+def _formed_once(situation: Situation) -> str:
+    """What exists only in a cluster that has formed: a used-up permission, or a member that clients may reach."""
+    seen = situation.seen
+    for name, secret in seen.secrets.items():
+        if secret.data.get(INITIAL_CLUSTER) == WITHDRAWN.encode():
+            return f"Secret {name}"
+    return next((f"Pod {pod.meta.name}" for pod in seen.pods.values() if pod.serving), "")
 
 
 def _remains(situation: Situation) -> str:
