@@ -142,26 +142,32 @@ def _problem(status: Json, conditions: dict[str, Json]) -> Problem | None:
 
 def _troubles(containers: list[Json]) -> Iterator[Problem]:
     for container in containers:
-        state = container.get("state", {})
+        name, state = container["name"], container.get("state", {})
         waiting, last = state.get("waiting", {}), container.get("lastState", {}).get("terminated", {})
         reason = waiting.get("reason", "")
         # After a restart of the node the last end is history: the container waits for its turn, not for a pause to end.
         ended = state.get("terminated") or (last if reason in START_TROUBLE else {})
-        said = ended.get("message") or waiting.get("message") or ended.get("reason") or reason
-        if container["name"] == START_CHECK_CONTAINER and ended.get("exitCode") == ExitCode.DATA_LOST:
-            yield Problem(Cause.DATA_LOST, _verdict(ended.get("message", "")))
-        elif START_COMMAND in said and "no such file" in said.lower():
-            yield Problem(Cause.DATA_LOST, "the volume is empty, and the container was restarted in place on it")
-        elif container["name"] == ETCD_CONTAINER and NOT_NAMED in said:
-            yield Problem(Cause.DATA_LOST, "its write-ahead log is gone, and it may not start without one")
+        # What the kubelet says of its pause comes last: it hides the cause, and changes each time.
+        said = ended.get("message") or ended.get("reason") or waiting.get("message") or reason
+        if loss := _loss(name, ended, f"{said} {waiting.get('message', '')}"):
+            yield Problem(Cause.DATA_LOST, loss)
         elif reason in IMAGE_TROUBLE:
             yield Problem(Cause.IMAGE, f"{container['image']}: {waiting.get('message', reason)}")
         elif reason in CONFIG_TROUBLE:
             yield Problem(Cause.CONTAINER_CONFIG, said)
-        elif ended and ended.get("exitCode") != 0:
-            yield Problem(
-                Cause.CRASHING, f"{container['name']} exited with {ended.get('exitCode')}: {_last_line(said)}"
-            )
+        elif ended.get("exitCode"):
+            yield Problem(Cause.CRASHING, f"{name} exited with {ended['exitCode']}: {_last_line(said)}")
+
+
+def _loss(container: str, ended: Json, words: str) -> str:
+    """What shows that a container did not start because the member's data is gone; empty if nothing does."""
+    if container == START_CHECK_CONTAINER and ended.get("exitCode") == ExitCode.DATA_LOST:
+        return _verdict(ended.get("message", ""))
+    if START_COMMAND in words and "no such file" in words.lower():
+        return "the volume is empty, and the container was restarted in place on it"
+    if container == ETCD_CONTAINER and NOT_NAMED in words:
+        return "its write-ahead log is gone, and it may not start without one"
+    return ""
 
 
 def _verdict(message: str) -> str:
