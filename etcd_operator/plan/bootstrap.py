@@ -14,6 +14,7 @@ from etcd_operator.observation import Record, Unknown
 from etcd_operator.plan.model import Delete, Plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import peer_url
+from etcd_operator.resources.ownership import MEMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,15 +37,34 @@ def name_members(situation: Situation) -> Plan | None:
 
 
 def take_away(situation: Situation) -> Plan | None:
-    """Delete what a given-up first start has made: each Pod first, its claim when no process can write to it."""
+    """Delete what a given-up first start has made: each Pod first, its claim when no process can write to it.
+
+    Until the cluster has formed, that includes what a call made that came late, of members that nobody names any more.
+    """
     record = situation.record
-    steps = tuple(step for member in record.abandoned for step in _taking_away(situation, member))
+    given_up = (*record.abandoned, *_unnamed(situation))
+    steps = tuple(step for member in given_up for step in _taking_away(situation, member))
     if steps:
         return Plan("StartOver", "taking away the members of the first start that was given up", record, steps)
     left = tuple(member for member in record.abandoned if _remains(situation, member))
     if left != record.abandoned:
         return Plan("StartOver", "the given-up members are gone", replace(record, abandoned=left), wake_after=0)
     return None
+
+
+def _unnamed(situation: Situation) -> list[str]:
+    """Members with objects but without a name in the record; never one with data, which only a bound claim can have."""
+    if situation.record.formed:
+        return []
+    seen, record = situation.seen, situation.record
+    labelled = {
+        view.meta.labels[MEMBER]
+        for objects in (seen.pods, seen.claims, seen.services, seen.secrets)
+        for view in objects.values()
+        if MEMBER in view.meta.labels
+    }
+    with_data = {claim.member for claim in seen.claims.values() if claim.bound}
+    return sorted(labelled - with_data - {*record.members, *record.abandoned})
 
 
 def _remains(situation: Situation, member: str) -> bool:

@@ -38,7 +38,7 @@ def conditions(seen: Observation, plan: Plan, state: Health, blocked: tuple[Bloc
         _available(seen, plan, state),
         _quorate(plan, state),
         _progressing(plan),
-        _degraded(seen, plan, state),
+        _degraded(seen, state),
         _blocked(seen, blocked),
     )
     return [_condition(finding, old.get(finding.type, {}), seen) for finding in findings]
@@ -91,9 +91,9 @@ def _progressing(plan: Plan) -> _Finding:
     return _Finding(kind, FALSE, Reason.STABLE, "nothing is being changed")
 
 
-def _degraded(seen: Observation, plan: Plan, state: Health) -> _Finding:
+def _degraded(seen: Observation, state: Health) -> _Finding:
     kind = ConditionType.DEGRADED
-    if not plan.record.formed:
+    if not seen.cluster.record.formed:
         return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
     if state.quorate is None:
         return _Finding(kind, UNKNOWN, Reason.CANNOT_ASK, CANNOT_ASK)

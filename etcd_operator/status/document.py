@@ -38,7 +38,7 @@ def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...]) -> Jso
     identity = Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
     entries = [_member(seen, name, listed) for name, listed in members(seen)]
     leader = next((entry["name"] for entry in entries if entry.get("leader")), None)
-    phase = _phase(seen, plan, state)
+    phase = _phase(seen, state)
     status: Json = {
         "observedGeneration": cluster.generation,
         "replicas": len(entries),
@@ -109,13 +109,13 @@ def _on_delete(seen: Observation) -> OnDelete | None:
     return OnDelete.DELETE if owned else OnDelete.RETAIN
 
 
-def _phase(seen: Observation, plan: Plan, state: Health) -> Phase:
+def _phase(seen: Observation, state: Health) -> Phase:
     cluster = seen.cluster
     if cluster.meta.deleting:
         return Phase.DELETING
     if cluster.spec.paused:
         return Phase.PAUSED
-    if not plan.record.formed:
+    if not cluster.record.formed:
         return Phase.CREATING
     if state.quorate is None:
         return Phase.UNKNOWN

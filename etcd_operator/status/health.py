@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 class Health:
     """How many voters there are, and how many of them serve linearizable reads now.
 
-    `asked` is whether anything may be concluded from the number of healthy ones: somebody answered, or Kubernetes
-    itself says that too few members run.
+    `agreed` is whether a quorum agreed on something just now, which needs only one member that can be asked. `asked` is
+    whether the opposite may be concluded otherwise: somebody answered, or Kubernetes itself says that too few run.
     """
 
     voters: int
     healthy: int
+    agreed: bool
     asked: bool
 
     @property
     def quorate(self) -> bool | None:
         """Whether a quorum serves; None when that could not be asked."""
-        if self.healthy >= quorum(self.voters):
+        if self.agreed:
             return True
         return False if self.asked else None
 
@@ -47,7 +48,8 @@ def health(seen: Observation) -> Health:
     healthy = sum(1 for name in voters if name in views and views[name].healthy)
     answered = any(not isinstance(view.status, Unknown) for view in views.values())
     running = sum(1 for name in voters if (pod := seen.pods.get(name)) is not None and pod.running)
-    return Health(len(voters), healthy, asked=answered or running < quorum(len(voters)))
+    agreed = not isinstance(seen.etcd.members, Unknown)
+    return Health(len(voters), healthy, agreed=agreed, asked=answered or running < quorum(len(voters)))
 
 
 def members(seen: Observation) -> list[tuple[str, Member | None]]:
