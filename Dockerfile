@@ -19,9 +19,11 @@ RUN /pip/bin/pip --python /opt/etcd-operator/bin/python install --no-index --no-
 FROM ${BASE}
 COPY --from=dependencies /opt/etcd-operator /opt/etcd-operator
 COPY --from=project /project /opt/etcd-operator
+# gRPC writes lines of its own to the log, and its threads would each get a heap of their own.
 ENV PATH=/opt/etcd-operator/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    GRPC_VERBOSITY=NONE
+    GRPC_VERBOSITY=NONE \
+    MALLOC_ARENA_MAX=2
 USER 65532:65532
 ENTRYPOINT ["etcd-operator"]

@@ -76,33 +76,32 @@ async def run(settings: Settings) -> None:
     metrics, watching, stop_watching = Metrics(), asyncio.Event(), asyncio.Event()
     # kopf would make one from the name of the user, which the operator's image does not have.
     identity: Any = f"{os.environ.get('POD_NAME', os.uname().nodename)}_{secrets.token_hex(4)}"
-    async with (
-        serve(settings.http_port, registry=metrics.registry, ready=watching),
-        connect(on_call=metrics.on_call) as kube,
-    ):
-        await _wait_for_definition(kube, settings)
+    async with connect(on_call=metrics.on_call) as kube:
         lease = Leadership(kube, namespace=settings.lease_namespace, name=settings.lease_name, identity=identity)
         workers = _workers(kube, lease, settings, metrics, identity)
-        leading = asyncio.create_task(_lead(lease, workers, metrics), name="leadership")
-        stop = asyncio.create_task(_stop(watching), name="stop")
-        watches = asyncio.create_task(
-            kopf.operator(
-                registry=_registry(workers),
-                settings=_kopf_settings(),
-                standalone=True,
-                identity=identity,
-                clusterwide=not settings.namespaces,
-                namespaces=settings.namespaces,
-                ready_flag=watching,
-                stop_flag=stop_watching,
-            ),
-            name="watches",
-        )
-        await asyncio.wait((leading, watches, stop), return_when=asyncio.FIRST_COMPLETED)
-        failed = leading.exception() if leading.done() else None
-        leading.cancel()
-        await asyncio.gather(leading, return_exceptions=True)
-        await _release(lease)
+        async with serve(settings.http_port, registry=metrics.registry, ready=watching):
+            await _wait_for_definition(kube, settings)
+            leading = asyncio.create_task(_lead(lease, workers, metrics), name="leadership")
+            stop = asyncio.create_task(_stop(watching), name="stop")
+            watches = asyncio.create_task(
+                kopf.operator(
+                    registry=_registry(workers),
+                    settings=_kopf_settings(),
+                    standalone=True,
+                    identity=identity,
+                    clusterwide=not settings.namespaces,
+                    namespaces=settings.namespaces,
+                    ready_flag=watching,
+                    stop_flag=stop_watching,
+                ),
+                name="watches",
+            )
+            await asyncio.wait((leading, watches, stop), return_when=asyncio.FIRST_COMPLETED)
+            failed = leading.exception() if leading.done() else None
+            leading.cancel()
+            await asyncio.gather(leading, return_exceptions=True)
+            await _release(lease)
+        # kopf waits for every task that is younger than itself, those of open HTTP connections too: they have ended.
         stop_watching.set()
         stop.cancel()
         await watches
