@@ -74,7 +74,11 @@ def permitted(situation: Situation, member: str) -> bool:
     """Whether an empty data directory of `member` may be bootstrapped.
 
     Until the cluster has formed every first member may; afterwards only one that etcd itself lists as never started.
+    A permission that was withdrawn stays so: nothing makes a member that has started one that never did.
     """
+    found = situation.seen.secrets.get(member)
+    if found is not None and found.data.get(keys.INITIAL_CLUSTER) == WITHDRAWN.encode():
+        return False
     if not situation.record.formed:
         return True
     listed = situation.listed(member)
@@ -115,15 +119,10 @@ def _member(situation: Situation, member: str) -> Credentials:
 
 
 def _permission(situation: Situation, member: str) -> str:
-    """What the member's Secret says of its first start; as it stands while etcd cannot be asked.
-
-    Once withdrawn it stays so: nothing makes a member that has started one that never did.
-    """
-    found = situation.seen.secrets.get(member)
-    if found is not None and found.data.get(keys.INITIAL_CLUSTER) == WITHDRAWN.encode():
-        return WITHDRAWN
+    """What the member's Secret says of its first start; as it stands while etcd cannot be asked."""
     if permitted(situation, member):
         return initial_cluster(situation.identity, situation.record.members, situation.spec.tls)
+    found = situation.seen.secrets.get(member)
     if found is not None and isinstance(situation.seen.etcd.members, Unknown):
         return found.data.get(keys.INITIAL_CLUSTER, b"").decode() or WITHDRAWN
     return WITHDRAWN

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.cluster import OnDelete
+from etcd_operator.etcd.quorum import quorum
 from etcd_operator.plan.credentials import authorities, may_make_authority, permitted
 from etcd_operator.plan.model import Create, CreateAuthority, Patch, Plan
-from etcd_operator.plan.quorum import quorum
 from etcd_operator.resources.budget import disruption_budget
 from etcd_operator.resources.claim import member_claim
 from etcd_operator.resources.kinds import Kind

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etcd_operator.etcd.quorum import quorum
 from etcd_operator.resources.ownership import cluster_labels, metadata, voter_selector
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import Json
     from etcd_operator.resources.names import Identity
-
-
-def quorum(voters: int) -> int:
-    """How many of `voters` must agree: more than half."""
-    return voters // 2 + 1
 
 
 def disruption_budget(identity: Identity, *, voters: int) -> Json:

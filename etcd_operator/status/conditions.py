@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.conditions import ConditionType, Reason
-from etcd_operator.plan.quorum import quorum
+from etcd_operator.etcd.quorum import quorum
 from etcd_operator.status.health import member_phase, members
 from etcd_operator.status.moment import timestamp
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.errors import hex_id
+from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Unknown
-from etcd_operator.plan.quorum import quorum
 from etcd_operator.resources.names import Identity, peer_url
 
 if TYPE_CHECKING:
