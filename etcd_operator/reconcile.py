@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,8 +17,9 @@ from etcd_operator.api.conditions import BlockReason
 from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound, Refused
 from etcd_operator.kube.port import Precondition
 from etcd_operator.observe.snapshot import observe
+from etcd_operator.patience import Patience
 from etcd_operator.plan.model import Blocked, Create, CreateAuthority, Delete, Patch, WriteCredentials
-from etcd_operator.plan.planner import plan
+from etcd_operator.plan.planner import STABLE_WAKE, plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.status import document, health
 
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from etcd_operator.observation import Observation
     from etcd_operator.plan.model import Plan, Step
     from etcd_operator.resources.pod import StartCheckImage
-
-FIRST_RETRY, LAST_RETRY = 0.5, 30.0
-"""Seconds after the first refusal of a step, and at most; doubled in between."""
 
 log = structlog.get_logger()
 
@@ -62,8 +61,8 @@ class Reconciler:
     name: str
     clock: Callable[[], datetime] = _now
     entropy: Callable[[], bytes] = _entropy
-    _refused: dict[tuple[str, str], Blocked] = field(default_factory=dict)
-    _refusals_in_a_row: int = 0
+    timer: Callable[[], float] = time.monotonic
+    _patience: Patience = field(default_factory=Patience)
     _leader: int = 0
 
     async def run_pass(self) -> float:
@@ -74,18 +73,24 @@ class Reconciler:
         """
         seen = await observe(self.kube, self.etcd, namespace=self.namespace, name=self.name, now=self.clock())
         decision = plan(seen, gate=self.gate, entropy=self.entropy())
-        planned = {_key(step) for step in decision.steps}
-        self._refused = {key: block for key, block in self._refused.items() if key in planned}
-        blocked = (*self._refused.values(), *decision.blocked)
+        self._patience.keep({_key(step) for step in decision.steps})
+        blocked = (*self._patience.blocks(), *decision.blocked)
         self._measure(seen, blocked)
         await self._write_status(seen, decision, blocked)
         notes = events.notes(seen.cluster, decision, blocked)
-        await asyncio.gather(self._act(seen, decision), *(self.recorder.write(seen.cluster, note) for note in notes))
-        if not self._refused:
-            self._refusals_in_a_row = 0
-            return decision.wake_after if not decision.steps else 0.0
-        self._refusals_in_a_row += 1
-        return min(FIRST_RETRY * 2.0 ** (self._refusals_in_a_row - 1), LAST_RETRY)
+        told = asyncio.gather(*(self.recorder.write(seen.cluster, note) for note in notes))
+        try:
+            done = await self._act(
+                seen, [step for step in decision.steps if self._patience.due(_key(step), self.timer())]
+            )
+        finally:
+            await told
+        if done:
+            return 0.0
+        next_try = self._patience.next_try(self.timer())
+        if next_try is None:
+            return decision.wake_after
+        return min(next_try, decision.wake_after or STABLE_WAKE)
 
     async def close(self) -> None:
         """Close the connections to the members."""
@@ -106,21 +111,20 @@ class Reconciler:
             status=True,
         )
 
-    async def _act(self, seen: Observation, decision: Plan) -> None:
-        """Carry out the steps, all at once; raises what kept one from being answered, after all have ended."""
+    async def _act(self, seen: Observation, steps: list[Step]) -> bool:
+        """Carry out `steps`, all at once; returns whether any was not refused.
+
+        Raises what kept a step from being answered, after all have ended.
+        """
         executor = Executor(self.kube, seen)
-        outcomes = await asyncio.gather(*(self._try(executor, step) for step in decision.steps), return_exceptions=True)
-        self._refused = {
-            _key(step): outcome
-            for step, outcome in zip(decision.steps, outcomes, strict=True)
-            if isinstance(outcome, Blocked)
-        }
+        outcomes = await asyncio.gather(*(self._try(executor, step) for step in steps), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
+        return any(outcomes)
 
-    async def _try(self, executor: Executor, step: Step) -> Blocked | None:
-        """Carry out one step; what Kubernetes says against it, or None. Raises a KubeError when it gave no answer."""
+    async def _try(self, executor: Executor, step: Step) -> bool:
+        """Carry out one step; returns False when Kubernetes refused it. Raises a KubeError when it gave no answer."""
         what, outcome = f"{type(step).__name__} {_object(step)}", "failed"
         try:
             await executor.execute(step)
@@ -130,11 +134,13 @@ class Reconciler:
         except (Refused, AlreadyExists) as error:
             outcome = "refused"
             log.warning("step refused", step=what, why=step.why, error=error.message)
-            return _block(step, error)
+            self._patience.refused(_key(step), _block(step, error), self.timer())
+            return False
         finally:
             self.metrics.steps.labels(self.namespace, self.name, type(step).__name__, outcome).inc()
+        self._patience.done(_key(step))
         log.info("step", step=what, why=step.why, outcome=outcome)
-        return None
+        return True
 
     def _measure(self, seen: Observation, blocked: tuple[Blocked, ...]) -> None:
         labels = (self.namespace, self.name)
