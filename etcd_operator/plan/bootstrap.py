@@ -39,7 +39,7 @@ def name_members(situation: Situation) -> Plan | None:
 def take_away(situation: Situation) -> Plan | None:
     """Delete what a given-up first start has made: each Pod first, its claim when no process can write to it.
 
-    Until the cluster has formed, that includes what a call made that came late, of members that nobody names any more.
+    That includes what a call made that came late, of members that nobody names any more.
     """
     record = situation.record
     given_up = (*record.abandoned, *_unnamed(situation))
@@ -54,8 +54,6 @@ def take_away(situation: Situation) -> Plan | None:
 
 def _unnamed(situation: Situation) -> list[str]:
     """Members with objects but without a name in the record; never one with data, which only a bound claim can have."""
-    if situation.record.formed:
-        return []
     seen, record = situation.seen, situation.record
     labelled = {
         view.meta.labels[MEMBER]

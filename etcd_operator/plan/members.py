@@ -100,10 +100,9 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
     """Why the Pod cannot stay; None if it can."""
     if pod.finished:
         return f"the Pod of {member} ended and does not come back"
+    if pod.problem is not None and pod.problem.cause is Cause.DATA_LOST and permitted(situation, member):
+        return f"{member} may start on an empty volume, and its Pod does not"
     if situation.record.formed:
-        refuses = pod.problem is not None and pod.problem.cause is Cause.DATA_LOST
-        if refuses and permitted(situation, member):
-            return f"etcd says that {member} never started, and its Pod may not start on an empty volume"
         return None
     wanted = pod_hash(situation.identity, situation.spec, member)
     return None if pod.meta.annotations.get(POD_HASH) == wanted else f"the Pod of {member} is not as specified"

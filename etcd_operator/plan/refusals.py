@@ -75,13 +75,13 @@ def _obstacles_of(situation: Situation, member: str) -> Iterator[Blocked]:
     action, out = f"start {member}", "it stays out of the cluster, for it would forget what it acknowledged"
     if claim is None and not permitted(situation, member):
         yield Blocked(action, BlockReason.DATA_LOST, f"claim {member} is gone, and with it this member's data; {out}")
-    elif pod is not None and pod.problem is not None:
-        message = pod.problem.message
-        if pod.problem.cause is Cause.DATA_LOST:
-            message = f"{message}; {out}"
-        yield Blocked(action, _REASON[pod.problem.cause], message)
+    elif pod is not None and pod.problem is not None and pod.problem.cause is Cause.DATA_LOST:
+        yield Blocked(action, BlockReason.DATA_LOST, f"{pod.problem.message}; {out}")
     elif claim is not None and claim.problem is not None:
+        # What keeps a claim from being bound also keeps the Pod from being scheduled; the claim has the cause.
         yield Blocked(action, _REASON[claim.problem.cause], f"claim {member}: {claim.problem.message}")
+    elif pod is not None and pod.problem is not None:
+        yield Blocked(action, _REASON[pod.problem.cause], pod.problem.message)
     if claim is not None and claim.meta.deleting and situation.record.formed:
         message = f"claim {member} is being deleted; its data goes when the Pod ends: copy it now, if it is needed"
         yield Blocked(f"keep {member}", BlockReason.DATA_LOST, message)
