@@ -14,7 +14,7 @@ from etcd_operator.kube.port import Precondition
 from etcd_operator.resources.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from etcd_operator.kube.port import Json, Kube
 
@@ -50,7 +50,7 @@ class Leadership:
         """Seconds for which no other replica can lead; 0 or less when this one does not."""
         return self._valid_until - self._clock()
 
-    async def hold(self) -> AsyncIterator[bool]:
+    async def hold(self) -> AsyncGenerator[bool, None]:
         """Try to take the Lease, and renew it once taken, for ever; tells after each try whether this replica leads."""
         while True:
             if 0 < self._valid_until <= self._clock():

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import ssl
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -148,18 +149,19 @@ async def _lead(lease: Leadership, workers: Workers, metrics: Metrics) -> None:
     """Serve the clusters whenever this replica holds the Lease, and only then."""
     serving: asyncio.Task[None] | None = None
     try:
-        async for leads in lease.hold():
-            metrics.leading.set(int(leads))
-            if serving is not None and serving.done():
-                serving.result()
-            if leads and serving is None:
-                log.info("leading")
-                serving = asyncio.create_task(workers.lead(), name="clusters")
-            elif not leads and serving is not None:
-                log.warning("no longer leading")
-                serving.cancel()
-                await asyncio.gather(serving, return_exceptions=True)
-                serving = None
+        async with aclosing(lease.hold()) as tries:
+            async for leads in tries:
+                metrics.leading.set(int(leads))
+                if serving is not None and serving.done():
+                    serving.result()
+                if leads and serving is None:
+                    log.info("leading")
+                    serving = asyncio.create_task(workers.lead(), name="clusters")
+                elif not leads and serving is not None:
+                    log.warning("no longer leading")
+                    serving.cancel()
+                    await asyncio.gather(serving, return_exceptions=True)
+                    serving = None
     finally:
         if serving is not None:
             serving.cancel()

@@ -17,7 +17,7 @@ FIRST_RETRY, LAST_RETRY = 0.5, 30.0
 @dataclass(frozen=True, slots=True)
 class _Refusal:
     block: Blocked
-    times: int
+    pause: float
     retry_at: float
 
 
@@ -39,9 +39,8 @@ class Patience:
     def refused(self, key: tuple[str, str], block: Blocked, now: float) -> None:
         """Remember one more refusal."""
         before = self._refusals.get(key)
-        times = 1 if before is None else before.times + 1
-        pause = min(FIRST_RETRY * 2.0 ** (times - 1), LAST_RETRY)
-        self._refusals[key] = _Refusal(block, times, now + pause)
+        pause = FIRST_RETRY if before is None else min(2.0 * before.pause, LAST_RETRY)
+        self._refusals[key] = _Refusal(block, pause, now + pause)
 
     def done(self, key: tuple[str, str]) -> None:
         """Forget the refusals of what has been done."""

@@ -95,14 +95,14 @@ class Workers:
     async def _run(self, namespace: str, name: str) -> None:
         structlog.contextvars.bind_contextvars(namespace=namespace, cluster=name)
         passes = self._start(namespace, name)
-        failures = 0
+        pause = FIRST_RETRY
         try:
             while True:
                 wake = self._workers[namespace, name].wake
                 wake.clear()
                 try:
                     delay = await self._timed(passes, namespace, name)
-                    failures = 0
+                    pause = FIRST_RETRY
                 except NotFound:
                     if wake.is_set():
                         continue
@@ -110,12 +110,11 @@ class Workers:
                     return
                 except KubeError as error:
                     log.warning("pass failed", error=error.message)
-                    failures += 1
-                    delay = min(error.retry_after or FIRST_RETRY * 2.0 ** (failures - 1), LAST_RETRY)
+                    delay = min(error.retry_after or pause, LAST_RETRY)
+                    pause = min(2.0 * pause, LAST_RETRY)
                 except Exception:
                     # A bug met by one cluster must neither end its loop nor pass in silence.
                     log.exception("pass crashed")
-                    failures += 1
                     delay = LAST_RETRY
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), delay)
