@@ -10,6 +10,7 @@ import signal
 import ssl
 from contextlib import aclosing
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -21,7 +22,7 @@ from etcd_operator.etcd.grpc_client import GrpcEtcdClient
 from etcd_operator.events import Recorder
 from etcd_operator.http import serve
 from etcd_operator.kube.client import CALL_TIMEOUT, connect
-from etcd_operator.kube.errors import KubeError, NotFound
+from etcd_operator.kube.errors import KubeError
 from etcd_operator.kube.fence import FencedKube
 from etcd_operator.lease import Leadership
 from etcd_operator.metrics import Metrics
@@ -124,12 +125,12 @@ async def _wait_for_definition(kube: KubeClient, settings: Settings) -> None:
     while True:
         try:
             await kube.list(Kind.CLUSTER, settings.namespaces[0] if settings.namespaces else None)
-        except NotFound:
-            log.warning(
-                "EtcdCluster is not defined here: apply crds/etcdcluster.yaml, or install the chart with its CRDs"
-            )
         except KubeError as error:
-            log.warning("the API server cannot be asked for EtcdClusters", error=error.message)
+            if error.code == HTTPStatus.NOT_FOUND:
+                hint = "EtcdCluster is not defined: apply crds/etcdcluster.yaml, or install the chart with its CRDs"
+                log.warning(hint)
+            else:
+                log.warning("the API server cannot be asked for EtcdClusters", error=error.message)
         else:
             return
         await asyncio.sleep(2)

@@ -84,10 +84,13 @@ class KubeClient:
     async def patch(
         self, kind: Kind, namespace: str, name: str, patch: Json, *, precondition: Precondition, status: bool = False
     ) -> Json:
-        """See `Kube.patch`. The server checks a UID or resourceVersion that stands in the patch's own metadata."""
-        held = {"uid": precondition.uid}
-        if precondition.resource_version is not None:
-            held["resourceVersion"] = precondition.resource_version
+        """See `Kube.patch`. The server checks the resourceVersion that stands in the patch's own metadata.
+
+        A UID alone it does not hold: the status of a namesake would be written (tried on Kubernetes 1.35).
+        """
+        if precondition.resource_version is None:
+            raise ValueError(f"a patch of {kind.value.kind} {name} needs the resourceVersion that was observed")
+        held = {"uid": precondition.uid, "resourceVersion": precondition.resource_version}
         body = {**patch, "metadata": {**patch.get("metadata", {}), **held}}
         return await self._call(
             "patch", kind, path(kind, namespace, name, status=status), method="PATCH", body=body, content=_MERGE_PATCH

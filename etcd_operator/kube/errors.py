@@ -49,8 +49,11 @@ def from_response(code: int, body: dict[str, Any], *, retry_after: float | None 
     """The typed error for an HTTP status `code` >= 400 with a Kubernetes `Status` object as `body`."""
     message, reason = body.get("message") or f"HTTP {code}", body.get("reason", "")
     match code, reason:
-        case 404, _:
+        case 404, "NotFound":
             kind: type[KubeError] = NotFound
+        case 404, _:
+            # The page of a proxy, or of an API server that does not serve this kind now: the object may well be there.
+            kind = ServerFailed
         case 409, "AlreadyExists":
             kind = AlreadyExists
         case 409, _:

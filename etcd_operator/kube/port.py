@@ -37,7 +37,10 @@ class Kube(Protocol):
     async def patch(
         self, kind: Kind, namespace: str, name: str, patch: Json, *, precondition: Precondition, status: bool = False
     ) -> Json:
-        """Merge `patch` into the object (RFC 7396), or into its status subresource; returns it as stored."""
+        """Merge `patch` into the object (RFC 7396), or into its status subresource; returns it as stored.
+
+        `precondition` must have a resourceVersion, else ValueError is raised.
+        """
 
     async def delete(
         self, kind: Kind, namespace: str, name: str, *, precondition: Precondition, grace_seconds: int | None = None

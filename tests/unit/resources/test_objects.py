@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etcd_operator.resources.budget import disruption_budget, quorum
+from etcd_operator.etcd.quorum import quorum
+from etcd_operator.resources.budget import disruption_budget
 from etcd_operator.resources.claim import member_claim
 from etcd_operator.resources.ownership import cluster_labels, member_labels, voter_label
 from etcd_operator.resources.secret import secret
