@@ -137,6 +137,7 @@ def _usage(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier]:
         return frozenset()
 
 
+@lru_cache(maxsize=_CACHE)
 def _normal(name: str) -> str:
     try:
         return str(ipaddress.ip_address(name))

@@ -1,0 +1,78 @@
+"""The typed view holds what was written, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from etcd_operator.api.cluster import ClientTLS, ClusterSpec, Json, OnDelete, PeerTLS
+from etcd_operator.api.conditions import BlockReason, ConditionType, Phase, Reason
+from tests.builders import a_spec, spec_json
+
+
+def test_every_field_of_the_spec_is_read() -> None:
+    affinity: Json = {"nodeAffinity": {}}
+    spread: Json = {"maxSkew": 1}
+    spec = a_spec(
+        replicas=5,
+        version="3.7.3",
+        image={"pullPolicy": "Always", "pullSecrets": [{"name": "registry"}]},
+        storage={"size": "20Gi", "className": "fast", "onDelete": "Delete"},
+        pod={
+            "labels": {"team": "a"},
+            "annotations": {"note": "b"},
+            "nodeSelector": {"disk": "ssd"},
+            "affinity": affinity,
+            "tolerations": [{"key": "c"}],
+            "topologySpreadConstraints": [spread],
+            "priorityClassName": "high",
+        },
+        etcd={"quota": "8Gi", "extraArgs": {"max-request-bytes": "1"}},
+        tls={"client": "Server", "peer": "Off"},
+        paused=True,
+    )
+    assert (spec.replicas, spec.version, spec.paused) == (5, "3.7.3", True)
+    assert (spec.image.pull_policy, spec.image.pull_secrets) == ("Always", ("registry",))
+    assert (spec.storage.size, spec.storage.class_name, spec.storage.on_delete) == ("20Gi", "fast", OnDelete.DELETE)
+    assert (spec.pod.labels, spec.pod.annotations, spec.pod.node_selector) == (
+        {"team": "a"},
+        {"note": "b"},
+        {"disk": "ssd"},
+    )
+    assert (spec.pod.affinity, spec.pod.tolerations) == (affinity, ({"key": "c"},))
+    assert (spec.pod.topology_spread_constraints, spec.pod.priority_class_name) == ((spread,), "high")
+    assert (spec.etcd.quota, spec.etcd.extra_args) == ("8Gi", {"max-request-bytes": "1"})
+    assert (spec.tls.client, spec.tls.peer) == (ClientTLS.SERVER, PeerTLS.OFF)
+
+
+def test_a_size_may_be_a_number() -> None:
+    assert a_spec(storage={"size": 8589934592}, etcd={"quota": 2147483648}).storage.size == "8589934592"
+
+
+def test_no_constraint_and_no_word_about_constraints_are_different_wishes() -> None:
+    assert a_spec().pod.topology_spread_constraints is None
+    assert a_spec(pod={"topologySpreadConstraints": []}).pod.topology_spread_constraints == ()
+
+
+@pytest.mark.parametrize("missing", sorted(spec_json()))
+def test_a_definition_without_the_defaults_is_an_error_that_names_the_field(missing: str) -> None:
+    spec = spec_json()
+    del spec[missing]
+    with pytest.raises(KeyError, match=missing):
+        ClusterSpec.parse(spec)
+
+
+def test_a_word_that_the_definition_would_refuse_is_an_error() -> None:
+    with pytest.raises(ValueError, match="Sometimes"):
+        a_spec(tls={"client": "Sometimes"})
+
+
+def test_the_spec_has_a_field_for_everything_that_is_written() -> None:
+    assert {field.name for field in fields(ClusterSpec)} == set(spec_json())
+
+
+@pytest.mark.parametrize("word", [*ConditionType, *Phase, *Reason, *BlockReason])
+def test_every_word_of_the_status_is_one_that_kubernetes_takes_as_a_reason(word: str) -> None:
+    assert word.isalpha()
+    assert word[0].isupper()

@@ -1,0 +1,231 @@
+"""What is read out of a Pod's status: every cause that keeps a member from getting on, in Kubernetes' own words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from etcd_operator.observation import Cause, Problem
+from etcd_operator.observe import parse
+from etcd_operator.startcheck import ExitCode, Verdict
+from tests.builders import IDENTITY
+from tests.unit.observe.pods import INITIALIZING, MEMBER, PASSED, RUNNING, pod, terminated, waiting
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import Json
+
+NO_NODE = "0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available."
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": NO_NODE}
+PULL = 'failed to resolve reference "example.com/etcd:v3.6.16": example.com/etcd:v3.6.16: not found'
+MISSING = 'secret "orders-bbbbb" not found'
+FATAL = '{"level":"fatal","msg":"discovery failed","error":"wal: max entry size limit exceeded"}'
+BACK_OFF = "back-off 40s restarting failed container=etcd pod=orders-bbbbb_shop(0d7c)"
+LOST = Verdict(ExitCode.DATA_LOST, "the data of orders-bbbbb is gone").to_json()
+START = "/var/lib/etcd/data/member/start"
+RUNC = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+    f'unable to start container process: exec: "{START}": stat {START}: no such file or directory: unknown'
+)
+CRUN = f"container create failed: executable file `{START}` not found: No such file or directory\n"
+EMPTIED = "the volume is empty, and the container was restarted in place on it"
+
+CASES: dict[str, tuple[Json, Problem | None]] = {
+    "it runs": (pod(), None),
+    "it was just created": (
+        {**pod(node=None), "status": {"phase": "Pending"}},
+        None,
+    ),
+    "its image is being pulled": (
+        pod(version=waiting("PodInitializing"), check=INITIALIZING, etcd=INITIALIZING, phase="Pending"),
+        None,
+    ),
+    "no node takes it": (
+        {**pod(node=None), "status": {"phase": "Pending", "conditions": [UNSCHEDULABLE]}},
+        Problem(Cause.UNSCHEDULABLE, NO_NODE),
+    ),
+    "the pull of its image failed": (
+        pod(version=waiting("ErrImagePull", PULL), check=INITIALIZING, etcd=INITIALIZING, phase="Pending"),
+        Problem(Cause.IMAGE, f"example.com/etcd:v3.6.16: {PULL}"),
+    ),
+    "the pull of its image is put off": (
+        pod(
+            version=waiting(
+                "ImagePullBackOff", f'Back-off pulling image "example.com/etcd:v3.6.16": ErrImagePull: {PULL}'
+            ),
+            check=INITIALIZING,
+            etcd=INITIALIZING,
+            phase="Pending",
+        ),
+        Problem(
+            Cause.IMAGE,
+            f'example.com/etcd:v3.6.16: Back-off pulling image "example.com/etcd:v3.6.16": ErrImagePull: {PULL}',
+        ),
+    ),
+    "its image has no valid name": (
+        pod(version=waiting("InvalidImageName"), check=INITIALIZING, etcd=INITIALIZING, phase="Pending"),
+        Problem(Cause.IMAGE, "example.com/etcd:v3.6.16: InvalidImageName"),
+    ),
+    "its Secret is missing": (
+        pod(check=waiting("CreateContainerConfigError", MISSING), etcd=INITIALIZING, phase="Pending"),
+        Problem(Cause.CONTAINER_CONFIG, MISSING),
+    ),
+    "the image holds no etcd": (
+        pod(
+            version=waiting("CrashLoopBackOff", "back-off 10s restarting failed container=etcd-version"),
+            check=INITIALIZING,
+            etcd=INITIALIZING,
+            last={
+                "etcd-version": terminated(128, reason="StartError", message='exec: "/usr/local/bin/etcd": not found')
+            },
+            phase="Pending",
+        ),
+        Problem(Cause.CRASHING, 'etcd-version exited with 128: exec: "/usr/local/bin/etcd": not found'),
+    ),
+    "etcd ended a moment ago": (
+        pod(etcd=terminated(1, message=f"started\n{FATAL}\n")),
+        Problem(Cause.CRASHING, f"etcd exited with 1: {FATAL}"),
+    ),
+    "etcd ends again and again": (
+        pod(etcd=waiting("CrashLoopBackOff", BACK_OFF), last={"etcd": terminated(1, message=f"started\n{FATAL}\n")}),
+        Problem(Cause.CRASHING, f"etcd exited with 1: {FATAL}"),
+    ),
+    "etcd was killed for its memory": (
+        pod(etcd=waiting("CrashLoopBackOff", BACK_OFF), last={"etcd": terminated(137, reason="OOMKilled")}),
+        Problem(Cause.CRASHING, "etcd exited with 137: OOMKilled"),
+    ),
+    "etcd crashed once and runs again": (pod(last={"etcd": terminated(2, message="panic")}), None),
+    "the start check ended with data lost": (
+        pod(check=terminated(65, message=LOST), etcd=INITIALIZING, phase="Pending"),
+        Problem(Cause.DATA_LOST, "the data of orders-bbbbb is gone"),
+    ),
+    "the start check says again and again that the data is lost": (
+        pod(
+            check=waiting("CrashLoopBackOff", "back-off 5m0s restarting failed container=start-check"),
+            etcd=INITIALIZING,
+            last={"start-check": terminated(65, message=LOST), "etcd": terminated(0, reason="Completed")},
+            phase="Pending",
+        ),
+        Problem(Cause.DATA_LOST, "the data of orders-bbbbb is gone"),
+    ),
+    "the start check could leave no message": (
+        pod(check=terminated(65), etcd=INITIALIZING, phase="Pending"),
+        Problem(Cause.DATA_LOST, "the start check found no data"),
+    ),
+    "the start check cannot look": (
+        pod(check=terminated(74, message="the volume cannot be used"), etcd=INITIALIZING, phase="Pending"),
+        Problem(Cause.CRASHING, "start-check exited with 74: the volume cannot be used"),
+    ),
+    "etcd exits with the number of the start check": (
+        pod(etcd=terminated(65, message="bad flag")),
+        Problem(Cause.CRASHING, "etcd exited with 65: bad flag"),
+    ),
+    "its volume was emptied under it, a moment ago": (
+        pod(etcd=waiting("RunContainerError", RUNC), last={"etcd": terminated(137)}),
+        Problem(Cause.DATA_LOST, EMPTIED),
+    ),
+    "its volume was emptied under it, between two attempts": (
+        pod(etcd=terminated(128, reason="StartError", message=RUNC)),
+        Problem(Cause.DATA_LOST, EMPTIED),
+    ),
+    "its volume was emptied under it, for minutes": (
+        pod(
+            etcd=waiting("CrashLoopBackOff", BACK_OFF),
+            last={"etcd": terminated(128, reason="StartError", message=RUNC)},
+        ),
+        Problem(Cause.DATA_LOST, EMPTIED),
+    ),
+    "its volume was emptied under it, on a node of CRI-O": (
+        pod(etcd=waiting("CreateContainerError", CRUN), last={"etcd": terminated(137)}),
+        Problem(Cause.DATA_LOST, EMPTIED),
+    ),
+    "it was evicted": (
+        {
+            **pod(),
+            "status": {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."},
+        },
+        Problem(Cause.NODE, "Evicted: The node was low on resource: memory."),
+    ),
+    "its node restarted, and the start check runs": (
+        pod(check=RUNNING, etcd=INITIALIZING, last={"etcd": terminated(255, reason="Unknown")}, phase="Running"),
+        None,
+    ),
+    "its node restarted, and its volume is being mounted": (
+        pod(
+            version=waiting("PodInitializing"),
+            check=INITIALIZING,
+            etcd=INITIALIZING,
+            last={
+                "etcd": terminated(255, reason="Unknown"),
+                "start-check": PASSED,
+                "etcd-version": PASSED,
+            },
+        ),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "problem"), CASES.values(), ids=CASES)
+def test_the_cause_is_found_when(body: Json, problem: Problem | None) -> None:
+    assert parse.pod(body).problem == problem
+
+
+@pytest.mark.parametrize(
+    ("body", "running"),
+    [
+        (pod(), True),
+        (pod(etcd=INITIALIZING), False),
+        (pod(etcd=terminated(0)), False),
+        ({**pod(), "status": {"phase": "Pending"}}, False),
+    ],
+    ids=["runs", "is prepared", "ended", "has no status"],
+)
+def test_a_pod_runs_when_its_etcd_container_runs(body: Json, *, running: bool) -> None:
+    assert parse.pod(body).running is running
+
+
+def test_a_pod_on_a_node_that_is_lost_still_counts_as_running_but_not_as_ready() -> None:
+    body = pod()
+    body["status"]["conditions"] = [
+        {"type": "PodScheduled", "status": "True"},
+        {"type": "Ready", "status": "False", "reason": "NodeNotReady"},
+    ]
+    seen = parse.pod(body)
+    assert (seen.running, seen.ready, seen.problem) == (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("phase", "finished"), [("Pending", False), ("Running", False), ("Failed", True), ("Succeeded", True)]
+)
+def test_a_pod_that_failed_or_succeeded_never_comes_back(phase: str, *, finished: bool) -> None:
+    assert parse.pod({**pod(), "status": {"phase": phase}}).finished is finished
+
+
+def test_a_pod_is_known_by_its_uid_its_version_its_controller_and_its_member() -> None:
+    body = pod()
+    body["metadata"] |= {"uid": "u-1", "resourceVersion": "42"}
+    body["metadata"]["ownerReferences"].append({"uid": "not-a-controller"})
+    seen = parse.pod(body)
+    assert (seen.meta.uid, seen.meta.resource_version, seen.meta.owner) == ("u-1", "42", IDENTITY.uid)
+    assert (seen.member, seen.node, seen.ip) == (MEMBER, "node-1", "10.244.1.7")
+    assert not seen.meta.deleting
+    assert not seen.serving
+
+
+def test_a_pod_that_is_being_deleted_says_so() -> None:
+    body = pod()
+    body["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:00Z"
+    assert parse.pod(body).meta.deleting
+
+
+def test_a_pod_serves_when_it_has_the_label_that_the_services_select() -> None:
+    body = pod()
+    body["metadata"]["labels"]["etcd-operator.dev/role"] = "voter"
+    assert parse.pod(body).serving
+
+
+def test_a_long_complaint_is_cut() -> None:
+    problem = parse.pod(pod(etcd=terminated(1, message="x" * 4096))).problem
+    assert problem is not None
+    assert len(problem.message) < 600

@@ -1,0 +1,143 @@
+"""Who is asked, with which credentials, and what counts as an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from etcd_operator.observation import Unknown
+from etcd_operator.observe import etcd as etcd_reader
+from etcd_operator.observe.kubernetes import Objects
+from etcd_operator.resources.kinds import Kind
+from tests.builders import (
+    CLUSTER_ID,
+    IDENTITY,
+    MEMBERS,
+    Stage,
+    a_member,
+    a_member_list,
+    a_pod,
+    a_spec,
+    a_status,
+    an_observation,
+    having,
+    with_data,
+    without,
+)
+from tests.unit.fakes import FakeEtcd
+
+if TYPE_CHECKING:
+    from etcd_operator.observation import Etcd, Observation
+
+A, B, C = (a_member(name) for name in MEMBERS[:3])
+AGREED = a_member_list(A, B, C)
+
+
+def answering(*names: str) -> FakeEtcd:
+    """An etcd of which these members answer."""
+    members = {member.name: member for member in (A, B, C)}
+    return FakeEtcd(
+        statuses={name: a_status(members[name], leader=A) for name in names}, lists=dict.fromkeys(names, AGREED)
+    )
+
+
+async def read(etcd: FakeEtcd, seen: Observation) -> Etcd:
+    """Ask the members of `seen`."""
+    objects = Objects(seen.cluster, seen.pods, seen.claims, seen.secrets, seen.services, seen.budgets, seen.strangers)
+    return await etcd_reader.read(etcd, objects)
+
+
+async def test_every_running_member_is_asked_at_the_address_of_its_pod() -> None:
+    etcd = answering(*MEMBERS[:3])
+    await read(etcd, an_observation(Stage.STABLE))
+    assert {at.member: at.address for at in etcd.asked} == dict.fromkeys(MEMBERS[:3], "10.244.1.7:2379")
+
+
+async def test_an_address_of_six_is_written_in_brackets() -> None:
+    etcd = answering()
+    pod = replace(a_pod(MEMBERS[0]), ip="fd00::7")
+    await read(etcd, having(an_observation(Stage.STABLE), pod))
+    assert "[fd00::7]:2379" in {at.address for at in etcd.asked}
+
+
+async def test_a_member_that_does_not_run_is_not_asked() -> None:
+    etcd = answering()
+    await read(etcd, having(an_observation(Stage.STABLE), a_pod(MEMBERS[0], running=False)))
+    assert {at.member for at in etcd.asked} == {MEMBERS[1], MEMBERS[2]}
+
+
+async def test_the_connections_to_members_that_are_gone_are_closed() -> None:
+    etcd = answering()
+    await read(etcd, without(an_observation(Stage.STABLE), Kind.POD, MEMBERS[0]))
+    assert etcd.kept == {MEMBERS[1], MEMBERS[2]}
+
+
+@pytest.mark.parametrize(("stage", "expected"), [(Stage.AGREED, None), (Stage.FORMED, CLUSTER_ID)])
+async def test_a_formed_cluster_takes_answers_of_its_own_cluster_only(stage: Stage, expected: int | None) -> None:
+    etcd = answering()
+    await read(etcd, an_observation(stage))
+    assert {at.cluster_id for at in etcd.asked} == {expected}
+
+
+async def test_a_member_must_prove_its_own_name_and_is_shown_the_operators_certificate() -> None:
+    etcd = answering()
+    seen = an_observation(Stage.STABLE)
+    await read(etcd, seen)
+    tls, secret = etcd.asked[0].tls, seen.secrets[IDENTITY.operator_secret]
+    assert tls is not None
+    assert tls.server_name == f"{etcd.asked[0].member}.shop.svc"
+    assert (tls.ca, tls.certificate, tls.key) == (
+        secret.data["ca.crt"],
+        secret.data["tls.crt"],
+        secret.data["tls.key"],
+    )
+
+
+async def test_without_encryption_members_are_asked_in_plain_text() -> None:
+    etcd = answering()
+    await read(etcd, an_observation(Stage.STABLE, spec=a_spec(tls={"client": "Off", "peer": "Off"})))
+    assert {at.tls for at in etcd.asked} == {None}
+
+
+async def test_while_the_operators_certificate_is_missing_nobody_is_asked() -> None:
+    seen = without(an_observation(Stage.STABLE), Kind.SECRET, IDENTITY.operator_secret)
+    found = await read(answering(*MEMBERS[:3]), seen)
+    assert found.views == {}
+    assert isinstance(found.members, Unknown)
+
+
+async def test_while_the_operators_trust_is_damaged_nobody_is_asked_and_the_pass_goes_on() -> None:
+    seen = an_observation(Stage.STABLE)
+    damaged = with_data(seen.secrets[IDENTITY.operator_secret], {"ca.crt": None})
+    found = await read(answering(*MEMBERS[:3]), having(seen, damaged))
+    assert isinstance(found.members, Unknown)
+
+
+async def test_one_silent_member_does_not_keep_the_list_from_being_known() -> None:
+    found = await read(answering(MEMBERS[1], MEMBERS[2]), an_observation(Stage.STABLE))
+    assert found.members == AGREED
+    silent = found.views[MEMBERS[0]]
+    assert isinstance(silent.status, Unknown)
+    assert "connection refused" in silent.status.reason
+    assert not silent.healthy
+    assert found.views[MEMBERS[1]].healthy
+
+
+async def test_a_member_that_speaks_for_itself_only_is_not_healthy() -> None:
+    etcd = answering(MEMBERS[0])
+    etcd.lists.clear()
+    found = await read(etcd, an_observation(Stage.STABLE))
+    assert not found.views[MEMBERS[0]].healthy
+    assert isinstance(found.members, Unknown)
+
+
+async def test_when_nobody_answers_the_list_is_unknown_and_not_empty() -> None:
+    found = await read(answering(), an_observation(Stage.STABLE))
+    assert isinstance(found.members, Unknown)
+
+
+async def test_when_nobody_runs_the_list_is_unknown_with_that_reason() -> None:
+    found = await read(answering(), an_observation(Stage.NAMED))
+    assert found.members == Unknown("no member runs")

@@ -1,0 +1,159 @@
+"""The snapshot of what Kubernetes holds: whose each object is, and why something does not get on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from etcd_operator.kube.errors import KubeError, NotFound, Unreachable
+from etcd_operator.observation import Cause, Problem, Stranger
+from etcd_operator.observe import kubernetes
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID, cluster_labels, member_labels
+from tests.builders import IDENTITY, MEMBERS, NOW, a_meta, cluster_json, object_json
+from tests.unit.fakes import FakeKube
+from tests.unit.observe.pods import INITIALIZING, PASSED, pod, waiting
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import Json
+    from etcd_operator.observe.kubernetes import Objects
+
+MEMBER = MEMBERS[0]
+LATER = NOW + timedelta(minutes=1)
+
+
+@pytest.fixture
+def kube() -> FakeKube:
+    """A Kubernetes with nothing but the EtcdCluster."""
+    kube = FakeKube()
+    kube.put(Kind.CLUSTER, cluster_json())
+    return kube
+
+
+async def read(kube: FakeKube) -> Objects:
+    """The snapshot, a minute after everything was made."""
+    return await kubernetes.read(kube, "shop", "orders", now=LATER)
+
+
+def claim(*, owner: str | None = None, uid: str = IDENTITY.uid, phase: str = "Bound") -> Json:
+    """The claim of MEMBER."""
+    labels = {**member_labels(IDENTITY, MEMBER), CLUSTER_UID: uid}
+    return object_json(Kind.CLAIM, a_meta(MEMBER, labels=labels, owner=owner), status={"phase": phase})
+
+
+def service(*, owner: str | None = IDENTITY.uid, uid: str = IDENTITY.uid) -> Json:
+    """The client Service."""
+    labels = {**cluster_labels(IDENTITY), CLUSTER_UID: uid}
+    return object_json(Kind.SERVICE, a_meta("orders", labels=labels, owner=owner), spec={})
+
+
+async def test_every_kind_is_listed_with_the_clusters_label_only(kube: FakeKube) -> None:
+    kube.put(Kind.POD, pod())
+    kube.put(Kind.CLAIM, claim())
+    kube.put(Kind.SERVICE, service())
+    kube.put(Kind.SERVICE, object_json(Kind.SERVICE, a_meta("other", labels={CLUSTER: "other"}), spec={}))
+    seen = await read(kube)
+    assert (set(seen.pods), set(seen.claims), set(seen.services)) == ({MEMBER}, {MEMBER}, {"orders"})
+    assert seen.strangers == ()
+
+
+async def test_an_object_of_another_uid_is_a_stranger(kube: FakeKube) -> None:
+    kube.put(Kind.SERVICE, service(uid="an-earlier-uid", owner="an-earlier-uid"))
+    seen = await read(kube)
+    assert seen.services == {}
+    assert seen.strangers == (Stranger("Service", "orders", "an-earlier-uid"),)
+
+
+@pytest.mark.parametrize("owner", [None, "somebody-else"])
+async def test_an_object_with_our_labels_that_we_do_not_own_is_a_stranger(kube: FakeKube, owner: str | None) -> None:
+    kube.put(Kind.SERVICE, service(owner=owner))
+    assert (await read(kube)).strangers == (Stranger("Service", "orders", IDENTITY.uid),)
+
+
+@pytest.mark.parametrize("owner", [None, IDENTITY.uid])
+async def test_a_claim_is_ours_by_its_label_with_and_without_an_owner(kube: FakeKube, owner: str | None) -> None:
+    kube.put(Kind.CLAIM, claim(owner=owner))
+    assert set((await read(kube)).claims) == {MEMBER}
+
+
+async def test_a_claim_of_an_earlier_cluster_is_never_ours(kube: FakeKube) -> None:
+    kube.put(Kind.CLAIM, claim(uid="an-earlier-uid"))
+    seen = await read(kube)
+    assert seen.claims == {}
+    assert seen.strangers == (Stranger("PersistentVolumeClaim", MEMBER, "an-earlier-uid"),)
+
+
+async def test_a_cluster_that_is_gone_is_known_to_be_gone() -> None:
+    with pytest.raises(NotFound):
+        await read(FakeKube())
+
+
+@pytest.mark.parametrize("kind", ["Pod", "PersistentVolumeClaim", "Secret", "Service", "PodDisruptionBudget"])
+async def test_a_list_that_failed_is_never_taken_for_an_empty_one(kube: FakeKube, kind: str) -> None:
+    kube.faults["list", kind, None] = Unreachable("no answer")
+    with pytest.raises(Unreachable):
+        await read(kube)
+
+
+def warning(about: Json, *, reason: str, message: str, at: str = "2026-11-22T12:00:30Z") -> Json:
+    """An event as `kubectl describe` shows it."""
+    return {
+        "metadata": {"name": f"{reason}-{at}", "namespace": "shop"},
+        "involvedObject": {"uid": about["metadata"]["uid"]},
+        "type": "Warning",
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": at,
+    }
+
+
+UNBOUND = claim(phase="Pending")
+UNMOUNTED = pod(version=waiting("PodInitializing"), check=INITIALIZING, etcd=INITIALIZING, phase="Pending")
+
+
+async def test_a_claim_that_waits_is_explained_by_its_newest_warning(kube: FakeKube) -> None:
+    kube.put(Kind.CLAIM, UNBOUND)
+    kube.put(
+        Kind.CORE_EVENT, warning(UNBOUND, reason="ProvisioningFailed", message="no space", at="2026-11-22T12:00:40Z")
+    )
+    kube.put(Kind.CORE_EVENT, warning(UNBOUND, reason="ProvisioningFailed", message="older", at="2026-11-22T12:00:20Z"))
+    problem = Problem(Cause.STORAGE, "ProvisioningFailed: no space")
+    assert (await read(kube)).claims[MEMBER].problem == problem
+
+
+async def test_a_pod_whose_volume_does_not_come_is_explained_by_its_newest_warning(kube: FakeKube) -> None:
+    kube.put(Kind.POD, UNMOUNTED)
+    kube.put(Kind.CORE_EVENT, warning(UNMOUNTED, reason="FailedMount", message="timed out"))
+    assert (await read(kube)).pods[MEMBER].problem == Problem(Cause.STORAGE, "FailedMount: timed out")
+
+
+async def test_what_the_pods_own_status_says_stands_before_its_events(kube: FakeKube) -> None:
+    body = pod(version=waiting("ErrImagePull", "not found"), check=INITIALIZING, etcd=INITIALIZING, phase="Pending")
+    kube.put(Kind.POD, body)
+    kube.put(Kind.CORE_EVENT, warning(body, reason="Failed", message="Error: ErrImagePull"))
+    problem = (await read(kube)).pods[MEMBER].problem
+    assert problem is not None
+    assert problem.cause is Cause.IMAGE
+
+
+async def test_events_of_another_object_of_that_name_explain_nothing(kube: FakeKube) -> None:
+    kube.put(Kind.CLAIM, UNBOUND)
+    other = {"metadata": {"uid": "the-uid-of-an-earlier-claim"}}
+    kube.put(Kind.CORE_EVENT, warning(other, reason="ProvisioningFailed", message="no space"))
+    assert (await read(kube)).claims[MEMBER].problem is None
+
+
+async def test_events_are_not_read_for_what_gets_on_or_was_just_made(kube: FakeKube) -> None:
+    kube.put(Kind.POD, pod(version=PASSED))
+    kube.put(Kind.CLAIM, UNBOUND)
+    await kubernetes.read(kube, "shop", "orders", now=NOW - timedelta(seconds=25))
+    assert ("list", "Event", "") not in kube.calls
+
+
+async def test_events_that_cannot_be_read_are_an_error_like_any_other_read(kube: FakeKube) -> None:
+    kube.put(Kind.CLAIM, UNBOUND)
+    kube.faults["list", "Event", None] = Unreachable("no answer")
+    with pytest.raises(KubeError):
+        await read(kube)

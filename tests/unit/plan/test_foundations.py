@@ -1,0 +1,156 @@
+"""What stands before the first process: and what is never made again afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from etcd_operator.api.conditions import BlockReason
+from etcd_operator.plan.model import CreateAuthority, Patch, WriteCredentials
+from etcd_operator.resources.kinds import Kind
+from tests.builders import (
+    IDENTITY,
+    MEMBERS,
+    Stage,
+    a_budget,
+    a_claim,
+    a_spec,
+    an_observation,
+    having,
+    silent,
+    with_record,
+    with_spec,
+    without,
+)
+from tests.unit.plan.decide import body_of, decide, done, reasons
+
+PEER_CA, CLIENT_CA = IDENTITY.peer_ca_secret, IDENTITY.client_ca_secret
+
+
+def test_everything_that_members_need_is_laid_at_once_and_no_pod_before_it() -> None:
+    assert done(decide(an_observation(Stage.NAMED))) == {
+        f"create authority {PEER_CA}",
+        f"create authority {CLIENT_CA}",
+        "create Service orders",
+        "create PodDisruptionBudget orders",
+        *(f"create {kind} {member}" for kind in ("Service", "PersistentVolumeClaim") for member in MEMBERS[:3]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("client", "peer", "made"),
+    [
+        ("Mutual", "Mutual", {PEER_CA, CLIENT_CA}),
+        ("Server", "Mutual", {PEER_CA, CLIENT_CA}),
+        ("Off", "Mutual", {PEER_CA}),
+        ("Mutual", "Off", {CLIENT_CA}),
+        ("Off", "Off", set()),
+    ],
+)
+def test_an_authority_is_made_for_each_encrypted_port_and_never_one_for_both(
+    client: str, peer: str, made: set[str]
+) -> None:
+    seen = an_observation(Stage.NAMED, spec=a_spec(tls={"client": client, "peer": peer}))
+    assert {step.name for step in decide(seen).steps if isinstance(step, CreateAuthority)} == made
+
+
+def test_an_authority_can_be_signed_for_the_longest_names_that_kubernetes_takes() -> None:
+    seen = an_observation(Stage.NAMED)
+    meta = replace(seen.cluster.meta, name="o" * 52)
+    seen = replace(seen, cluster=replace(seen.cluster, meta=meta, namespace="n" * 63))
+    authorities = [step for step in decide(seen).steps if isinstance(step, CreateAuthority)]
+    assert len(authorities) == 2
+    assert all(1 <= len(step.common_name) <= 64 for step in authorities)
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1, 1), (3, 2), (5, 3), (7, 4)])
+def test_the_budget_keeps_a_quorum(size: int, kept: int) -> None:
+    plan = decide(an_observation(Stage.NAMED, members=size))
+    assert body_of(plan, "PodDisruptionBudget", "orders")["spec"]["minAvailable"] == kept
+
+
+@pytest.mark.parametrize("stage", [Stage.FOUNDED, Stage.STABLE])
+@pytest.mark.parametrize("wrong", [0, 1, 3])
+def test_a_budget_of_another_size_is_put_right(stage: Stage, wrong: int) -> None:
+    patches = [
+        step
+        for step in decide(having(an_observation(stage), a_budget(wrong))).steps
+        if isinstance(step, Patch) and step.kind is Kind.BUDGET
+    ]
+    assert [step.patch for step in patches] == [{"spec": {"minAvailable": 2}}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "word"),
+    [
+        (Kind.SERVICE, "orders", "create Service orders"),
+        (Kind.SERVICE, MEMBERS[1], f"create Service {MEMBERS[1]}"),
+        (Kind.BUDGET, "orders", "create PodDisruptionBudget orders"),
+    ],
+)
+def test_what_is_deleted_by_hand_is_made_again_after_the_formation_too(kind: Kind, name: str, word: str) -> None:
+    assert word in done(decide(without(an_observation(Stage.STABLE), kind, name)))
+
+
+@pytest.mark.parametrize("stage", [Stage.FOUNDED, Stage.CREDENTIALED, Stage.STARTED])
+def test_a_claim_that_is_gone_before_the_formation_is_made_again(stage: Stage) -> None:
+    plan = decide(without(an_observation(stage), Kind.CLAIM, MEMBERS[0]))
+    assert f"create PersistentVolumeClaim {MEMBERS[0]}" in done(plan)
+
+
+@pytest.mark.parametrize("stage", [Stage.FORMED, Stage.WITHDRAWN, Stage.STABLE])
+@pytest.mark.parametrize("answered", [True, False])
+def test_no_claim_of_a_member_that_started_is_ever_made_again_after_the_formation(
+    stage: Stage, *, answered: bool
+) -> None:
+    seen = without(an_observation(stage), Kind.CLAIM)
+    plan = decide(seen if answered else silent(seen))
+    assert not any("PersistentVolumeClaim" in word for word in done(plan))
+    assert BlockReason.DATA_LOST in reasons(plan)
+
+
+@pytest.mark.parametrize("stage", [Stage.STARTED, Stage.STABLE])
+@pytest.mark.parametrize("name", [PEER_CA, CLIENT_CA])
+def test_an_authority_that_is_gone_is_never_replaced_while_its_certificates_are_in_use(stage: Stage, name: str) -> None:
+    plan = decide(without(an_observation(stage), Kind.SECRET, name))
+    assert not any(isinstance(step, CreateAuthority) for step in plan.steps)
+    assert BlockReason.AUTHORITY_LOST in reasons(plan)
+    assert any(name in block.message for block in plan.blocked)
+
+
+def test_no_new_authority_is_made_under_running_members_when_every_secret_is_gone() -> None:
+    plan = decide(without(an_observation(Stage.STABLE), Kind.SECRET))
+    assert not any(isinstance(step, CreateAuthority | WriteCredentials) for step in plan.steps)
+    assert BlockReason.AUTHORITY_LOST in reasons(plan)
+
+
+def test_members_keep_their_pods_while_an_authority_is_lost() -> None:
+    seen = without(an_observation(Stage.STABLE), Kind.SECRET, PEER_CA)
+    assert f"create Pod {MEMBERS[1]}" in done(decide(without(seen, Kind.POD, MEMBERS[1])))
+
+
+@pytest.mark.parametrize(
+    ("policy", "owner", "references"),
+    [("Delete", None, [IDENTITY.uid]), ("Retain", IDENTITY.uid, [])],
+)
+def test_claims_are_given_the_owner_that_the_policy_wants(
+    policy: str, owner: str | None, references: list[str]
+) -> None:
+    seen = with_spec(an_observation(Stage.STABLE), storage={"onDelete": policy})
+    seen = having(seen, *(a_claim(member, owner=owner) for member in MEMBERS[:3]))
+    patches = [step for step in decide(seen).steps if isinstance(step, Patch) and step.kind is Kind.CLAIM]
+    assert {step.name for step in patches} == set(MEMBERS[:3])
+    for step in patches:
+        assert [found["uid"] for found in step.patch["metadata"]["ownerReferences"]] == references
+
+
+@pytest.mark.parametrize("policy", ["Delete", "Retain"])
+def test_a_claim_that_somebody_else_controls_is_left_to_its_owner(policy: str) -> None:
+    seen = an_observation(Stage.STABLE, spec=a_spec(storage={"onDelete": policy}))
+    seen = having(seen, a_claim(MEMBERS[0], owner="somebody-else"))
+    assert done(decide(seen)) == set()
+
+
+def test_nothing_is_laid_while_the_record_speaks_of_no_member() -> None:
+    assert done(decide(with_record(an_observation(Stage.EMPTY), members=()))) == set()

@@ -1,0 +1,207 @@
+"""Every member has its Pod, of the right kind, and clients reach only those that may take them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from etcd_operator.observation import Cause, Problem
+from etcd_operator.plan.model import Delete, Patch
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.names import WITHDRAWN, initial_cluster
+from etcd_operator.resources.pod import START_CHECK_CONTAINER
+from tests.builders import (
+    IDENTITY,
+    MEMBERS,
+    Stage,
+    a_claim,
+    a_member,
+    a_pod,
+    a_spec,
+    an_observation,
+    having,
+    listing,
+    silent,
+    with_data,
+    with_spec,
+    without,
+)
+from tests.unit.plan.decide import body_of, decide, deleted, done
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import Json
+    from etcd_operator.etcd.client import Member
+    from etcd_operator.observation import Observation, Pod
+
+ONE = MEMBERS[0]
+PERMITTED = initial_cluster(IDENTITY, MEMBERS[:3], a_spec().tls)
+A, B, LATE = a_member(MEMBERS[0]), a_member(MEMBERS[1]), a_member(MEMBERS[2], started=False)
+LOST = Problem(Cause.DATA_LOST, "the data is gone")
+
+
+def state_of(pod: Json) -> str:
+    """How the Pod would start etcd on an empty directory: new, existing, or never."""
+    etcd, check = pod["spec"]["containers"][0], pod["spec"]["initContainers"][-1]
+    assert check["name"] == START_CHECK_CONTAINER
+    arguments = " ".join([*etcd["args"], *check["args"]])
+    if f"--initial-cluster={WITHDRAWN}" in arguments:
+        return "never"
+    return "new" if "--initial-cluster-state=new" in arguments else "existing"
+
+
+def test_all_first_members_are_started_at_once() -> None:
+    plan = decide(an_observation(Stage.CREDENTIALED))
+    assert done(plan) == {f"create Pod {member}" for member in MEMBERS[:3]}
+    assert {state_of(body_of(plan, "Pod", member)) for member in MEMBERS[:3]} == {"new"}
+
+
+@pytest.mark.parametrize("kind", [Kind.SERVICE, Kind.CLAIM, Kind.SECRET])
+def test_no_pod_is_created_before_what_its_member_needs(kind: Kind) -> None:
+    plan = decide(without(an_observation(Stage.CREDENTIALED), kind, ONE))
+    assert f"create Pod {ONE}" not in done(plan)
+
+
+def test_no_first_pod_is_created_before_the_address_of_every_member() -> None:
+    plan = decide(without(an_observation(Stage.CREDENTIALED), Kind.SERVICE, MEMBERS[2]))
+    assert not any("Pod orders-" in word for word in done(plan))
+
+
+def test_no_pod_is_created_on_a_claim_that_is_being_deleted() -> None:
+    seen = having(an_observation(Stage.CREDENTIALED), a_claim(ONE, deleting=True))
+    assert f"create Pod {ONE}" not in done(decide(seen))
+
+
+@pytest.mark.parametrize("stage", [Stage.STARTED, Stage.STABLE])
+@pytest.mark.parametrize(
+    "old", [a_pod(ONE, deleting=True), a_pod(ONE, deleting=True, finished=True)], ids=["running", "finished"]
+)
+def test_a_pod_is_never_created_beside_one_that_is_still_ending(stage: Stage, old: Pod) -> None:
+    plan = decide(having(an_observation(stage), old))
+    assert not any(word.endswith(f"Pod {ONE}") for word in done(plan))
+
+
+@pytest.mark.parametrize("stage", [Stage.FORMED, Stage.WITHDRAWN, Stage.STABLE])
+@pytest.mark.parametrize("answered", [True, False])
+def test_after_the_formation_a_member_that_started_comes_back_with_its_data_or_not_at_all(
+    stage: Stage, *, answered: bool
+) -> None:
+    seen = without(an_observation(stage), Kind.POD, ONE)
+    plan = decide(seen if answered else silent(seen))
+    assert state_of(body_of(plan, "Pod", ONE)) == "never"
+
+
+def test_a_late_member_that_etcd_lists_as_never_started_joins_the_existing_cluster() -> None:
+    seen = listing(without(an_observation(Stage.WITHDRAWN), Kind.POD, MEMBERS[2]), A, B, LATE)
+    seen = having(seen, with_data(seen.secrets[MEMBERS[2]], {"initial-cluster": PERMITTED.encode()}))
+    assert state_of(body_of(decide(seen), "Pod", MEMBERS[2])) == "existing"
+
+
+def test_a_member_that_was_removed_from_etcds_list_never_starts_empty() -> None:
+    seen = listing(without(an_observation(Stage.STABLE), Kind.POD, MEMBERS[2]), A, B)
+    assert state_of(body_of(decide(seen), "Pod", MEMBERS[2])) == "never"
+
+
+def _late_and_refused(permission: str) -> Observation:
+    """A member that etcd lists as never started, with a Pod that found no data, and this permission in its Secret."""
+    seen = listing(an_observation(Stage.WITHDRAWN), A, B, LATE)
+    secret = with_data(seen.secrets[MEMBERS[2]], {"initial-cluster": permission.encode()})
+    return having(seen, secret, a_pod(MEMBERS[2], running=False, problem=LOST))
+
+
+def test_a_late_member_whose_pod_was_made_while_etcd_was_silent_gets_one_that_may_start() -> None:
+    assert f"delete Pod {MEMBERS[2]}" in deleted(decide(_late_and_refused(PERMITTED)))
+
+
+def test_a_late_member_whose_permission_was_withdrawn_is_not_tried_again_and_again() -> None:
+    seen = _late_and_refused(WITHDRAWN)
+    assert deleted(decide(seen)) == set()
+    created = decide(without(seen, Kind.POD, MEMBERS[2]))
+    assert state_of(body_of(created, "Pod", MEMBERS[2])) == "never"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_the_pod_of_a_member_that_lost_its_data_stays_to_say_so(*, answered: bool) -> None:
+    seen = having(an_observation(Stage.STABLE), a_pod(ONE, running=False, problem=LOST))
+    assert deleted(decide(seen if answered else silent(seen))) == set()
+
+
+@pytest.mark.parametrize("stage", [Stage.STARTED, Stage.FORMED, Stage.STABLE])
+def test_a_pod_that_ended_for_good_is_replaced(stage: Stage) -> None:
+    seen = an_observation(stage)
+    seen = having(seen, a_pod(ONE, running=False, finished=True))
+    steps = [step for step in decide(seen).steps if isinstance(step, Delete)]
+    assert [(step.kind, step.target) for step in steps] == [(Kind.POD, seen.pods[ONE].meta)]
+
+
+def test_before_the_formation_a_pod_that_is_not_as_specified_is_replaced() -> None:
+    seen = with_spec(an_observation(Stage.STARTED), image={"repository": "example.com/other"})
+    assert deleted(decide(seen)) == {f"delete Pod {member}" for member in MEMBERS[:3]}
+
+
+def test_after_the_formation_no_pod_is_replaced_for_its_specification() -> None:
+    seen = with_spec(an_observation(Stage.STABLE), image={"repository": "example.com/other"})
+    assert done(decide(seen)) == set()
+
+
+def test_clients_are_let_in_only_when_the_permissions_are_withdrawn() -> None:
+    assert _admitted(an_observation(Stage.FORMED)) == set()
+    assert _admitted(an_observation(Stage.WITHDRAWN)) == set(MEMBERS[:3])
+
+
+def test_clients_are_let_in_only_after_the_formation_was_recorded() -> None:
+    assert _admitted(an_observation(Stage.AGREED)) == set()
+
+
+def test_a_member_whose_own_permission_still_stands_is_not_admitted() -> None:
+    seen = an_observation(Stage.WITHDRAWN)
+    seen = having(seen, with_data(seen.secrets[ONE], {"initial-cluster": PERMITTED.encode()}))
+    assert _admitted(seen) == {MEMBERS[1], MEMBERS[2]}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [a_member(MEMBERS[2], started=False), a_member(MEMBERS[2], learner=True), None],
+    ids=["never started", "learner", "not in the list"],
+)
+def test_only_a_voter_that_started_is_admitted(entry: Member | None) -> None:
+    members = (A, B) if entry is None else (A, B, entry)
+    assert MEMBERS[2] not in _admitted(listing(an_observation(Stage.WITHDRAWN), *members))
+
+
+def test_nobody_is_admitted_while_etcd_cannot_be_asked() -> None:
+    assert _admitted(silent(an_observation(Stage.WITHDRAWN))) == set()
+
+
+def test_a_pod_that_is_ending_is_not_admitted() -> None:
+    seen = having(an_observation(Stage.WITHDRAWN), a_pod(ONE, deleting=True))
+    assert _admitted(seen) == {MEMBERS[1], MEMBERS[2]}
+
+
+def test_a_new_pod_of_a_voter_is_admitted_again() -> None:
+    assert _admitted(having(an_observation(Stage.STABLE), a_pod(ONE))) == {ONE}
+
+
+def _admitted(seen: Observation) -> set[str]:
+    plan = decide(seen)
+    return {
+        step.name
+        for step in plan.steps
+        if isinstance(step, Patch)
+        and step.kind is Kind.POD
+        and step.patch == {"metadata": {"labels": {"etcd-operator.dev/role": "voter"}}}
+    }
+
+
+def test_while_members_start_the_plan_says_for_whom_it_waits() -> None:
+    seen = having(an_observation(Stage.STARTED), a_pod(MEMBERS[1], running=False))
+    plan = decide(seen)
+    assert plan.steps == ()
+    assert plan.reason == f"waiting for {MEMBERS[1]} to start"
+    assert 0 < plan.wake_after <= 1
+
+
+def test_when_all_members_run_etcd_is_asked_again_within_a_moment() -> None:
+    plan = decide(an_observation(Stage.STARTED))
+    assert plan.steps == ()
+    assert 0 < plan.wake_after < 0.5

@@ -1,0 +1,34 @@
+"""What the documents promise is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etcd_operator.api.conditions import BlockReason
+
+ROOT = Path(__file__).parents[2]
+BOOKS = ROOT / "docs" / "runbooks"
+
+
+def test_the_four_lines_of_the_readme_are_those_of_the_demo() -> None:
+    readme = (ROOT / "README.md").read_text()
+    shown = readme.split("```yaml\n", 1)[1].split("```", 1)[0]
+    applied = (ROOT / "e2e" / "demo" / "orders.yaml").read_text()
+    assert shown == "".join(line for line in applied.splitlines(keepends=True) if not line.startswith("#"))
+
+
+@pytest.mark.parametrize("reason", BlockReason)
+def test_each_reason_of_a_block_has_a_runbook_that_the_index_names(reason: BlockReason) -> None:
+    assert (BOOKS / f"{reason}.md").read_text().startswith(f"# {reason}\n")
+    assert f"]({reason}.md)" in (BOOKS / "README.md").read_text()
+
+
+def test_there_is_no_runbook_for_what_no_status_says() -> None:
+    assert {book.stem for book in BOOKS.glob("*.md")} == {"README", *BlockReason}
+
+
+@pytest.mark.parametrize("decision", sorted((ROOT / "docs" / "adr").glob("0*.md")), ids=lambda path: path.stem)
+def test_each_decision_is_in_the_index(decision: Path) -> None:
+    assert f"({decision.name})" in (ROOT / "docs" / "adr" / "README.md").read_text()
