@@ -89,7 +89,7 @@ def _etcd(minor: str, release: str) -> GoModule:
 KUBERNETES = _kubernetes()
 ETCD = {minor: _etcd(minor, release) for minor, release in versions.ETCD.items()}
 PAUSE = GoModule(name="pause", folder="pause", version=versions.PAUSE, programs={"pause": "."}, usually=2)
-COREDNS = GoModule(name="CoreDNS", folder="coredns", version=versions.COREDNS, programs={"coredns": "."}, usually=30)
+COREDNS = GoModule(name="CoreDNS", folder="coredns", version=versions.COREDNS, programs={"coredns": "."}, usually=60)
 LOCAL_PATH = GoModule(
     name="local-path-provisioner",
     folder="local-path-provisioner",

@@ -1,25 +1,20 @@
 """The local cluster as a thing with verbs: what tests, benchmarks and the demo use."""
 
 import datetime as dt
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from string import Template
-from typing import Any, Literal
+from typing import Any
 
-from e2e.cluster import bases, binaries, builds, cache, engine, firewall, images, kubectl, nodes, progress, transfer
-from e2e.cluster.commands import succeeds
+from e2e.cluster import addons, builds, cache, engine, firewall, images, kubectl, loading, nodes, progress
 from e2e.cluster.errors import LocalClusterError
 from e2e.cluster.node_files import files, kubeconfig
 from e2e.cluster.pki import Authority, write_secret
 from e2e.cluster.settings import Node, Settings
 from e2e.cluster.waiting import until
 
-ADDONS = Path(__file__).parent / "addons"
-Dns = Literal["plain", "caching"]
+RECIPE = tuple(Path(__file__).parent / name for name in ("node/start.sh", "node_files.py", "nodes.py", "settings.py"))
 
 
 class LocalCluster:
@@ -50,7 +45,9 @@ class LocalCluster:
         engine.ensure()
         prepare()
         with cache.lock(f"cluster-{self.settings.name}"):
-            if not self._complete():
+            if self._complete():
+                self._compare_recipe()
+            else:
                 self._clear()
                 with progress.step("Starting three nodes", usually=5):
                     self._make()
@@ -61,8 +58,8 @@ class LocalCluster:
             firewall.open_routes(self.settings)
             with progress.step("Waiting until Kubernetes answers", usually=8):
                 until(self._answers, "the apiserver is ready; its log is in the node's /var/log/node", seconds=120)
-            if not self._furnished(Made.NOTE):
-                self._furnish()
+            with progress.step("Installing DNS, volumes and etcd images", usually=10):
+                addons.install(self.settings)
             with progress.step("Waiting until nodes, DNS and volumes are ready", usually=5):
                 self.wait_ready()
 
@@ -81,9 +78,7 @@ class LocalCluster:
         What Kubernetes still says of a node that lost its power meanwhile does not count.
         """
         until(self._ready, "all nodes are Ready", seconds=seconds, every=0.2)
-        self._rolled_out("kube-system", "coredns", seconds)
-        self._rolled_out("local-path-storage", "local-path-provisioner", seconds)
-        until(self._names_are_found, "DNS answers on all nodes", seconds=seconds, every=0.2)
+        addons.wait(self.settings, seconds=seconds)
 
     def power_off(self, node: str) -> None:
         """Take a node's power away: all its processes end at once. Its disk keeps what was written."""
@@ -117,34 +112,17 @@ class LocalCluster:
         for node in self.settings.nodes:
             firewall.heal(node)
 
-    def set_dns(self, setting: Dns) -> None:
+    def set_dns(self, setting: addons.Dns) -> None:
         """Switch DNS: `plain` answers are at most 1 s old; `caching` repeats each, also "no such name", for 30 s.
 
         Returns when only the new setting answers.
         """
-        patch = f'[{{"op": "replace", "path": "{DNS_CONFIG}", "value": "coredns-{setting}"}}]'
-        self.kubectl("--namespace=kube-system", "patch", "deployment", "coredns", "--type=json", f"--patch={patch}")
-        self._rolled_out("kube-system", "coredns", 60)
-
-        def only_new_ones() -> bool:
-            return len(self.kubectl("-nkube-system", "get", "pods", "-lk8s-app=kube-dns", "-oname").split()) == 1
-
-        until(only_new_ones, "the old DNS server is gone", seconds=60)
+        addons.set_dns(self.settings, setting)
 
     def load_image(self, ref: str) -> None:
         """Give all running nodes the image `ref` of the local Docker engine, under the same name."""
-        if not bases.has_image(ref):
-            raise LocalClusterError(f"the local Docker engine has no image {ref}")
-        targets = self._running_nodes()
-        present = set.intersection(*(nodes.blobs_of(node) for node in targets)) if targets else set()
-        name = f"{cache.digest(ref, str(os.getpid()))}.tar"
-        with nodes.inbox(self.settings, name) as (file, seen), progress.step(f"Loading {ref} into the nodes"):
-            with tempfile.NamedTemporaryFile(dir=cache.folder("tmp")) as saved:
-                for chunk in engine.client().images.get(ref).save(named=True):
-                    saved.write(chunk)
-                saved.flush()
-                transfer.shrink(Path(saved.name), file, ref=ref, present=present)
-            _together(lambda node: nodes.import_archive(node, seen), targets)
+        with progress.step(f"Loading {ref} into the nodes"):
+            loading.load(self.settings, ref)
 
     def exec_on_node(self, node: str, command: Sequence[str]) -> str:
         """Run `command` on a node and return what it prints; raises LocalClusterError with that when it fails."""
@@ -164,11 +142,12 @@ class LocalCluster:
                 return node
         raise LocalClusterError(f"no node {name} here: say one of {', '.join(self.nodes)}")
 
-    def _running_nodes(self) -> list[Node]:
-        return [node for node in self.settings.nodes if nodes.container(node).status == "running"]
-
     def _complete(self) -> bool:
         return self.kubeconfig.exists() and set(nodes.found(self.settings)) == set(self.nodes)
+
+    def _compare_recipe(self) -> None:
+        if (self.settings.state / "recipe").read_text() != _recipe():
+            progress.note("this cluster was made by another version of e2e/cluster: `make clean` first for a new one")
 
     def _make(self) -> None:
         firewall.check_free(self.settings)
@@ -188,6 +167,7 @@ class LocalCluster:
                 write_secret(folder / name, content)
             shutil.copy(nodes.START, folder / "start.sh")
         (state / "inbox").mkdir()
+        (state / "recipe").write_text(_recipe())
         admin = authority.issue("admin", group="system:masters")
         write_secret(self.kubeconfig, kubeconfig(self.settings, authority.certificate, admin))
 
@@ -198,13 +178,11 @@ class LocalCluster:
         shutil.rmtree(self.settings.state, ignore_errors=True)
 
     def _answers(self) -> bool:
-        command: list[str | Path] = [
-            binaries.ensure("kubectl"),
-            f"--kubeconfig={self.kubeconfig}",
-            "get",
-            "--raw=/readyz",
-        ]
-        return succeeds(command, timeout=5)
+        try:
+            self.kubectl("get", "--raw=/readyz", timeout=5)
+        except LocalClusterError:
+            return False
+        return True
 
     def _ready(self) -> bool:
         path = '{.items[*].status.conditions[?(@.type=="Ready")].status}'
@@ -218,54 +196,9 @@ class LocalCluster:
         seen = {name: dt.datetime.fromisoformat(at) for name, at in zip(renewed[::2], renewed[1::2], strict=True)}
         return all(node.name in seen and seen[node.name] > nodes.powered_on_at(node) for node in self.settings.nodes)
 
-    def _names_are_found(self) -> bool:
-        lookup = ["busybox", "nslookup", "kubernetes.default.svc.cluster.local", str(self.settings.dns)]
-        return all(nodes.can(node, lookup) for node in self.settings.nodes)
 
-    def _import(self, wanted: Sequence[images.Image]) -> None:
-        def import_missing(node: Node) -> None:
-            present = nodes.images_of(node)
-            for image in wanted:
-                if not present.issuperset({image.ref, *image.aliases}):
-                    archive = Path("/images", image.archive.parent.name, image.archive.name)
-                    nodes.import_archive(node, str(archive), aliases=image.aliases)
-
-        _together(import_missing, self.settings.nodes)
-
-    def _label_control_plane(self) -> None:
-        name = self.settings.control_plane.name
-        until(lambda: name in self.kubectl("get", "nodes", "-oname"), f"{name} registers itself", seconds=60)
-        self.kubectl("label", "--overwrite", "node", name, "node-role.kubernetes.io/control-plane=")
-
-    def _apply_addons(self) -> None:
-        values = {
-            "busybox": images.busybox().ref,
-            "coredns": images.coredns().ref,
-            "dns": self._dns_in_use(),
-            "dns_address": str(self.settings.dns),
-            "local_path": images.local_path().ref,
-        }
-        for addon in sorted(ADDONS.glob("*.yaml")):
-            with nodes.inbox(self.settings, addon.name) as (file, _):
-                # Shell variables of the addons' own scripts stay as they are.
-                file.write_text(Template(addon.read_text()).safe_substitute(values))
-                self.kubectl("apply", f"--filename={file}")
-
-    def _dns_in_use(self) -> str:
-        path = "{.spec.template.spec.volumes[0].configMap.name}"
-        used = self.kubectl(
-            "-nkube-system", "get", "deployment", "coredns", "--ignore-not-found", f"-ojsonpath={path}"
-        )  # fmt: skip
-        return used.removeprefix("coredns-") or "plain"
-
-    def _rolled_out(self, namespace: str, deployment: str, seconds: float) -> None:
-        self.kubectl(
-            f"--namespace={namespace}", "rollout", "status", f"deployment/{deployment}", f"--timeout={seconds:.0f}s",
-            timeout=seconds + 10,
-        )  # fmt: skip
-
-
-DNS_CONFIG = "/spec/template/spec/volumes/0/configMap/name"
+def _recipe() -> str:
+    return cache.digest(images.node(), str(builds.KUBERNETES.build()), files=RECIPE)
 
 
 def prepare() -> None:
@@ -281,9 +214,3 @@ def prepare() -> None:
         node_image.result()
     for image in (*images.for_addons(), *images.for_etcd()):
         image.archive  # noqa: B018 - written when it is first asked for
-
-
-def _together(work: Callable[[Node], None], on: Iterable[Node]) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        for _ in pool.map(work, on):
-            pass

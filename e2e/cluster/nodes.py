@@ -133,6 +133,11 @@ def can(node: Node, command: Sequence[str]) -> bool:
     return True
 
 
+def runs(node: Node) -> bool:
+    """Return whether the node has power and is not frozen."""
+    return bool(container(node).status == "running")
+
+
 def powered_on_at(node: Node) -> dt.datetime:
     """Return when the node was last powered on."""
     return dt.datetime.fromisoformat(container(node).attrs["State"]["StartedAt"])

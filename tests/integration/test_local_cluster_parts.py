@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
+import ssl
 import tarfile
 import threading
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.cluster import archives, binaries, builds, cache, current, node_files, transfer, versions
-from e2e.cluster.errors import NotOurClusterError
+from e2e.cluster import archives, binaries, builds, cache, current, node_files, prerequisites, transfer, versions
+from e2e.cluster.errors import LocalClusterError, NotOurClusterError
 from e2e.cluster.existing import ExistingCluster
 from e2e.cluster.local import LocalCluster
 from e2e.cluster.pki import Authority
@@ -159,6 +163,31 @@ def test_only_the_control_plane_holds_the_keys_of_the_control_plane() -> None:
         "scheduler.kubeconfig", "tokens.key", "tokens.pub",
     }  # fmt: skip
     assert "kube-apiserver" not in worker["services"]
+
+
+def test_a_client_that_checks_strictly_trusts_the_apiserver() -> None:
+    authority = Authority("test", now=datetime.now(UTC))
+    serving = authority.issue("kube-apiserver", addresses=[IPv4Address("127.0.0.1")])
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with NamedTemporaryFile("w", suffix=".pem") as pem:
+        pem.write(serving.certificate + serving.key)
+        pem.flush()
+        server_side.load_cert_chain(pem.name)
+    client_side = ssl.create_default_context(cadata=authority.certificate)
+    client_side.verify_flags |= ssl.VERIFY_X509_STRICT  # Python 3.13's default
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    client = client_side.wrap_bio(to_client, to_server, server_hostname="127.0.0.1")
+    for side in (client, server, client, server):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    assert client.version() == "TLSv1.3"
+
+
+def test_a_missing_tool_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(LocalClusterError, match=r"missing: debootstrap.*sudo apt-get install .* debootstrap"):
+        prerequisites.require("debootstrap")
 
 
 def test_a_kubeconfig_of_somebody_elses_cluster_is_used_and_its_nodes_are_safe(
