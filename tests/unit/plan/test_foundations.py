@@ -119,6 +119,12 @@ def test_an_authority_that_is_gone_is_never_replaced_while_its_certificates_are_
     assert any(name in block.message for block in plan.blocked)
 
 
+def test_an_authority_of_a_formed_cluster_is_never_replaced_although_no_pod_is_there() -> None:
+    plan = decide(without(without(an_observation(Stage.STABLE), Kind.POD), Kind.SECRET, PEER_CA))
+    assert not any(isinstance(step, CreateAuthority) for step in plan.steps)
+    assert BlockReason.AUTHORITY_LOST in reasons(plan)
+
+
 def test_no_new_authority_is_made_under_running_members_when_every_secret_is_gone() -> None:
     plan = decide(without(an_observation(Stage.STABLE), Kind.SECRET))
     assert not any(isinstance(step, CreateAuthority | WriteCredentials) for step in plan.steps)

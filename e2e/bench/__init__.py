@@ -1,0 +1,1 @@
+"""Measures what the operator promises, against a baseline in the same run on the same cluster."""

@@ -1,0 +1,53 @@
+"""What a continuous writer lived through: pure values, so that gaps and failures can be counted in a test."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Self
+
+from e2e.bench.results import NotMeasuredError
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write: when it was sent and acknowledged, in seconds of the machine's monotonic clock.
+
+    `acknowledged` is None when no answer came in time or the answer was no; `error` says which.
+    """
+
+    number: int
+    sent: float
+    acknowledged: float | None
+    error: str = ""
+
+    def line(self) -> str:
+        """The write as a line of JSON."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All writes of a writer, by number."""
+
+    writes: tuple[Write, ...]
+
+    @classmethod
+    def read(cls, lines: Iterable[str]) -> Self:
+        """The history of what `Write.line` wrote, in whatever order."""
+        return cls(tuple(sorted((Write(**json.loads(line)) for line in lines), key=lambda write: write.number)))
+
+    def failed(self) -> int:
+        """How many writes were not acknowledged within their deadline."""
+        return sum(write.acknowledged is None for write in self.writes)
+
+    def longest_gap_ms(self) -> float:
+        """The longest time between two acknowledgements that follow each other, in ms.
+
+        Raises NotMeasuredError when fewer than two writes were acknowledged.
+        """
+        moments = sorted(write.acknowledged for write in self.writes if write.acknowledged is not None)
+        if len(moments) < 2:
+            last = self.writes[-1].error if self.writes else "the writer ended before it began"
+            raise NotMeasuredError(f"{len(moments)} of {len(self.writes)} writes were acknowledged: {last}")
+        return round(max(later - earlier for earlier, later in pairwise(moments)) * 1000, 1)
