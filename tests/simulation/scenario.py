@@ -1,0 +1,68 @@
+"""What a scenario is made of: a specification, events that come when their moment is there, and how it must end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.simulation.kubernetes import merged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from etcd_operator.kube.port import Json
+    from tests.simulation.world import World
+
+NAMESPACE, NAME = "shop", "orders"
+
+_DEFAULTS: Json = {
+    "replicas": 3,
+    "version": "3.6.16",
+    "image": {"repository": "example.com/etcd", "pullPolicy": "IfNotPresent"},
+    "storage": {"size": "8Gi", "onDelete": "Retain"},
+    "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
+    "pod": {},
+    "etcd": {
+        "quota": "2Gi",
+        "autoCompaction": {"mode": "Periodic", "retention": "1h"},
+        "snapshotCount": 10000,
+        "heartbeatMs": 100,
+        "electionMs": 1000,
+    },
+    "tls": {"client": "Mutual", "peer": "Mutual"},
+    "paused": False,
+}
+
+
+def spec(change: Json | None = None) -> Json:
+    """The spec of the shortest EtcdCluster, with the CRD's defaults, and `change` laid over it."""
+    laid: Json = merged(_DEFAULTS, change or {})
+    return laid
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that comes from outside, once, as soon as `when` holds."""
+
+    says: str
+    when: Callable[[World], bool]
+    do: Callable[[World], object]
+
+
+def nothing(_: World) -> None:
+    """Prepare nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One story: `before` prepares the world, and `end` raises Violated when it has ended otherwise than it must.
+
+    It is disturbed once `disturbed_after` of its events have come: what is before that is another scenario's story.
+    """
+
+    name: str
+    end: Callable[[World], None]
+    spec: Json = field(default_factory=spec)
+    script: tuple[Event, ...] = ()
+    before: Callable[[World], None] = nothing
+    disturbed_after: int = 0

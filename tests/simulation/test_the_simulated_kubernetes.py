@@ -1,0 +1,187 @@
+"""The simulated Kubernetes keeps the promises that the operator relies on, and breaks those that are none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound, Refused
+from etcd_operator.kube.port import Precondition
+from etcd_operator.observation import Cause
+from etcd_operator.observe import parse
+from etcd_operator.resources.kinds import Kind
+from tests.simulation import endings, events, moments
+from tests.simulation.controllers import collect_garbage, release_claims
+from tests.simulation.etcd import Etcd
+from tests.simulation.kubernetes import ApiServer, merged
+from tests.simulation.scenario import NAMESPACE, Event, Scenario, spec
+from tests.simulation.world import World
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from etcd_operator.kube.port import Json
+
+
+@pytest.fixture
+def server() -> ApiServer:
+    """A server without objects."""
+    return ApiServer(datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def body(name: str, **parts: Any) -> Json:
+    return {"metadata": {"name": name, **parts.pop("about", {})}, **parts}
+
+
+@pytest.mark.parametrize(
+    ("base", "patch", "result"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [1]}, {"a": [2, 3]}, {"a": [2, 3]}),
+        ({"a": "foo"}, {"a": {"b": {"c": None}}}, {"a": {"b": {}}}),
+        ({"a": "foo"}, None, None),
+    ],
+)
+def test_patches_are_merged_as_rfc_7396_says(base: Json, patch: Json | None, result: Json | None) -> None:
+    assert merged(base, patch) == result
+
+
+def test_a_patch_that_changes_nothing_writes_nothing(server: ApiServer) -> None:
+    before = server.create(Kind.SECRET, "shop", body("one", data={"key": "dmFsdWU="}))
+    assert server.patch(Kind.SECRET, "shop", "one", {"data": {"key": "dmFsdWU="}}) is before
+
+
+def test_a_name_that_is_taken_is_not_given_twice(server: ApiServer) -> None:
+    server.create(Kind.SECRET, "shop", body("one"))
+    with pytest.raises(AlreadyExists):
+        server.create(Kind.SECRET, "shop", body("one"))
+
+
+def test_an_object_made_again_under_its_name_is_another(server: ApiServer) -> None:
+    first = server.create(Kind.SECRET, "shop", body("one"))["metadata"]
+    server.delete(Kind.SECRET, "shop", "one")
+    with pytest.raises(NotFound):
+        server.get(Kind.SECRET, "shop", "one")
+    server.create(Kind.SECRET, "shop", body("one"))
+    for precondition in (Precondition(first["uid"]), Precondition(first["uid"], first["resourceVersion"])):
+        with pytest.raises(Conflict):
+            server.patch(Kind.SECRET, "shop", "one", {"data": {}}, precondition=precondition)
+        with pytest.raises(Conflict):
+            server.delete(Kind.SECRET, "shop", "one", precondition=precondition)
+
+
+def test_a_change_in_between_is_a_conflict_only_for_who_names_the_version(server: ApiServer) -> None:
+    about = server.create(Kind.SECRET, "shop", body("one"))["metadata"]
+    server.patch(Kind.SECRET, "shop", "one", {"data": {"key": ""}})
+    old = Precondition(about["uid"], about["resourceVersion"])
+    with pytest.raises(Conflict):
+        server.patch(Kind.SECRET, "shop", "one", {"data": {"other": ""}}, precondition=old)
+    server.patch(Kind.SECRET, "shop", "one", {"data": {"other": ""}}, precondition=Precondition(about["uid"]))
+    assert set(server.get(Kind.SECRET, "shop", "one")["data"]) == {"key", "other"}
+
+
+def test_the_status_and_the_rest_are_written_apart(server: ApiServer) -> None:
+    server.create(Kind.POD, "shop", body("one", spec={"volumes": []}))
+    server.patch(Kind.POD, "shop", "one", {"spec": {"x": 1}, "status": {"phase": "Running"}})
+    assert server.get(Kind.POD, "shop", "one")["status"]["phase"] == "Pending"
+    server.patch(Kind.POD, "shop", "one", {"spec": {"x": 2}, "status": {"phase": "Running"}}, status=True)
+    found = server.get(Kind.POD, "shop", "one")
+    assert (found["spec"]["x"], found["status"]["phase"]) == (1, "Running")
+
+
+def test_a_claim_stays_until_no_pod_uses_it(server: ApiServer) -> None:
+    etcd, volume = Etcd(server), {"name": "data", "persistentVolumeClaim": {"claimName": "one"}}
+    server.create(Kind.CLAIM, "shop", body("one"))
+    server.create(Kind.POD, "shop", body("one", spec={"volumes": [volume]}))
+    server.delete(Kind.CLAIM, "shop", "one")
+    release_claims(server, etcd)
+    assert "deletionTimestamp" in server.get(Kind.CLAIM, "shop", "one")["metadata"]
+    server.delete(Kind.POD, "shop", "one")
+    release_claims(server, etcd)
+    assert server.find(Kind.CLAIM, "shop", "one") is None
+
+
+def test_a_pod_on_a_node_stays_until_its_kubelet_lets_it_go(server: ApiServer) -> None:
+    server.create(Kind.POD, "shop", body("one", spec={"nodeName": "node-0", "volumes": []}))
+    server.delete(Kind.POD, "shop", "one")
+    assert "deletionTimestamp" in server.get(Kind.POD, "shop", "one")["metadata"]
+    server.delete(Kind.POD, "shop", "one", grace_seconds=0)
+    assert server.find(Kind.POD, "shop", "one") is None
+
+
+def test_what_is_owned_goes_after_its_owner_and_what_is_not_stays(server: ApiServer) -> None:
+    owner = server.create(Kind.CLUSTER, "shop", body("orders", spec={}))["metadata"]
+    server.create(Kind.SECRET, "shop", body("owned", about={"ownerReferences": [{"uid": owner["uid"]}]}))
+    server.create(Kind.SECRET, "shop", body("free"))
+    server.delete(Kind.CLUSTER, "shop", "orders")
+    assert server.find(Kind.SECRET, "shop", "owned") is not None
+    collect_garbage(server)
+    assert [found["metadata"]["name"] for found in server.list(Kind.SECRET)] == ["free"]
+
+
+def test_selectors_select(server: ApiServer) -> None:
+    server.create(Kind.SECRET, "shop", body("one", about={"labels": {"app": "etcd", "tier": "a"}}))
+    server.create(Kind.SECRET, "shop", body("two", about={"labels": {"app": "etcd"}}))
+    server.create(Kind.CORE_EVENT, "shop", body("told", involvedObject={"uid": "x"}, type="Warning"))
+    names = [found["metadata"]["name"] for found in server.list(Kind.SECRET, "shop", labels="app=etcd,tier=a")]
+    assert names == ["one"]
+    assert server.list(Kind.CORE_EVENT, "shop", fields="involvedObject.uid=x,type=Warning")
+    assert not server.list(Kind.CORE_EVENT, "shop", fields="involvedObject.uid=y,type=Warning")
+    assert not server.list(Kind.SECRET, "other")
+
+
+def test_the_quota_refuses_in_kubernetes_words(server: ApiServer) -> None:
+    server.limits = {Kind.CLAIM: 1}
+    server.create(Kind.CLAIM, "shop", body("one"))
+    with pytest.raises(Refused, match='"two" is forbidden: exceeded quota'):
+        server.create(Kind.CLAIM, "shop", body("two"))
+
+
+def test_a_formed_cluster_keeps_its_identifier_and_its_size(server: ApiServer) -> None:
+    spec = {"replicas": 3, "version": "3.6.16", "image": {}, "resources": {}, "pod": {}, "etcd": {}}
+    server.create(Kind.CLUSTER, "shop", body("orders", spec=spec))
+    server.patch(Kind.CLUSTER, "shop", "orders", {"status": {"clusterID": "1"}}, status=True)
+    with pytest.raises(Refused):
+        server.patch(Kind.CLUSTER, "shop", "orders", {"status": {"clusterID": None}}, status=True)
+    with pytest.raises(Refused):
+        server.patch(Kind.CLUSTER, "shop", "orders", {"spec": {"replicas": 5}})
+
+
+def test_a_snapshot_of_the_server_goes_its_own_way(server: ApiServer) -> None:
+    server.create(Kind.SECRET, "shop", body("one"))
+    snapshot = server.copy()
+    server.patch(Kind.SECRET, "shop", "one", {"data": {"key": ""}})
+    assert "data" not in snapshot.get(Kind.SECRET, "shop", "one")
+
+
+def first_pod(world: World) -> Json:
+    return world.server.get(Kind.POD, NAMESPACE, world.members[0])
+
+
+@pytest.mark.parametrize(
+    ("accident", "cause"),
+    [
+        (events.restart_containers(0, when=moments.at_once, emptied=True), Cause.DATA_LOST),
+        (events.restart_sandboxes(0, when=moments.at_once, emptied=True), Cause.DATA_LOST),
+        (events.evict(0, when=moments.at_once), Cause.NODE),
+        (events.restart_containers(0, when=moments.at_once), None),
+    ],
+    ids=lambda value: value.says if isinstance(value, Event) else str(value),
+)
+def test_the_status_of_a_pod_tells_the_operator_why_it_does_not_run(
+    loop: asyncio.AbstractEventLoop, accident: Event, cause: Cause | None
+) -> None:
+    world = World.of(Scenario("create 1", endings.healthy(1), spec({"replicas": 1})), loop)
+    while not world.ended:
+        world.tick()
+    world.operator_down = True
+    world.meet(accident)
+    for _ in range(5):
+        world.tick()
+    problem = parse.pod(first_pod(world)).problem
+    assert (problem and problem.cause) == cause

@@ -1,0 +1,272 @@
+"""A whole world for one EtcdCluster: Kubernetes, nodes, etcd, an application, and the operator, in virtual time.
+
+It advances by ticks of one second: what the scenario has due, one pass of the operator, one step of everything else.
+Nothing in it is random and nothing waits, so a run can be repeated, and continued differently from any of its moments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from etcd_operator.etcd.client import Endpoint, Tls
+from etcd_operator.etcd.errors import EtcdError
+from etcd_operator.events import Recorder
+from etcd_operator.kube.errors import KubeError, NotFound
+from etcd_operator.metrics import Metrics
+from etcd_operator.reconcile import Reconciler
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.pod import StartCheckImage
+from etcd_operator.resources.secret import CA_BUNDLE, CERTIFICATE, ENDPOINTS, KEY
+from tests.simulation import invariants
+from tests.simulation.controllers import collect_garbage, release_claims
+from tests.simulation.etcd import Etcd
+from tests.simulation.etcd_client import SimEtcdClient
+from tests.simulation.kubernetes import ApiServer, secret_data
+from tests.simulation.nodes import Nodes
+from tests.simulation.port import Crashed, Fate, SimKube
+from tests.simulation.scenario import NAME, NAMESPACE
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from etcd_operator.kube.port import Json
+    from tests.simulation.port import Call
+    from tests.simulation.scenario import Event, Scenario
+
+TICK = timedelta(seconds=1)
+START = datetime(2026, 11, 22, 12, tzinfo=UTC)
+WRITES_PER_PHASE = 2
+"""How many keys the application writes before, between and after the events of a scenario."""
+
+_GATE = StartCheckImage("example.com/etcd-operator:1", "IfNotPresent", ())
+_METRICS = Metrics()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What has happened and must stay true.
+
+    `acknowledged` are the application's writes, `lived` the peer URLs of members that were listed as started while
+    clients could reach the cluster, `named` every member name that was ever recorded.
+    """
+
+    acknowledged: tuple[tuple[bytes, bytes], ...] = ()
+    lived: frozenset[str] = frozenset()
+    named: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class World:
+    """One moment of one run.
+
+    `phase` is how many events of the scenario have come, `quiet` for how many ticks nothing has changed, `calls` what
+    the operator wrote in its last pass, `wake_after` when it wants to look again, in seconds.
+    """
+
+    scenario: Scenario
+    server: ApiServer
+    etcd: Etcd
+    nodes: Nodes
+    run: asyncio.AbstractEventLoop
+    operator: Reconciler | None = None
+    operator_down: bool = False
+    history: History = History()
+    phase: int = 0
+    ticks: int = 0
+    quiet: int = 0
+    calls: tuple[Call, ...] = ()
+    wake_after: float = 0.0
+    story: tuple[str, ...] = field(default=(), repr=False)
+    _draws: int = 0
+
+    @classmethod
+    def of(cls, scenario: Scenario, loop: asyncio.AbstractEventLoop) -> World:
+        """The world in which the scenario's EtcdCluster was just created."""
+        server = ApiServer(START)
+        etcd = Etcd(server)
+        world = cls(scenario, server, etcd, Nodes(server, etcd), loop)
+        scenario.before(world)
+        world.create_cluster()
+        return world
+
+    def copy(self) -> World:
+        """The same moment, whose future is its own."""
+        server = self.server.copy()
+        etcd = self.etcd.copy(server)
+        return replace(self, server=server, etcd=etcd, nodes=self.nodes.copy(server, etcd))
+
+    @property
+    def cluster(self) -> Json | None:
+        """The EtcdCluster, None when it is gone."""
+        return self.server.find(Kind.CLUSTER, NAMESPACE, NAME)
+
+    @property
+    def status(self) -> Json:
+        """The status of the EtcdCluster."""
+        status: Json = (self.cluster or {}).get("status", {})
+        return status
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names of the first members as they are recorded."""
+        return tuple(self.status.get("bootstrap", {}).get("members", ()))
+
+    @property
+    def formed(self) -> bool:
+        """Whether the cluster ID is latched."""
+        return "clusterID" in self.status
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything has come, and nothing changes any more."""
+        return self.phase == len(self.scenario.script) and self.quiet > 1
+
+    def create_cluster(self) -> None:
+        """What the user applies. What an earlier cluster of the name had is not this one's history."""
+        self.history = History()
+        body = {"metadata": {"name": NAME}, "spec": self.scenario.spec}
+        self.server.create(Kind.CLUSTER, NAMESPACE, body)
+
+    def tell(self, line: str) -> None:
+        """Add a line to the story of this run, which is shown when it goes wrong."""
+        self.story = (*self.story, f"{self.ticks:3} {line}")
+
+    def tick(self, fate: Fate | None = None) -> None:
+        """Advance by one second; while nothing changes, to when the operator looks again."""
+        before = self._changes()
+        self.ticks += 1
+        self._come()
+        self.calls = ()
+        if not self.operator_down:
+            self._pass(fate or Fate())
+        self._move()
+        self.quiet = self.quiet + 1 if self._changes() == before else 0
+        self.server.now += TICK + timedelta(seconds=self.wake_after if self.quiet else 0)
+
+    def meet(self, event: Event) -> None:
+        """Something comes from outside."""
+        self.tell(f"* {event.says}")
+        event.do(self)
+        self.quiet = 0
+
+    def arrive(self, call: Call) -> None:
+        """A call of an earlier leader arrives late. Whatever the server answers, nobody listens."""
+        self.tell(f"late: {call}")
+        invariants.permit(self, call, late=True)
+        try:
+            call.carry_out(self.server)
+        except KubeError as error:
+            self.tell(f"      {error.message}")
+
+    def restart_operator(self) -> None:
+        """A new process, which remembers nothing."""
+        self.operator = None
+
+    def _come(self) -> None:
+        script = self.scenario.script
+        if self.phase < len(script) and script[self.phase].when(self):
+            self.meet(script[self.phase])
+            self.phase += 1
+
+    def _pass(self, fate: Fate) -> None:
+        kube = SimKube(self.server, fate=fate, on_write=self._on_write)
+        client = SimEtcdClient(fate.stale_etcd or self.etcd, alive=kube.alive)
+        recorder = Recorder(kube, "simulated")
+        if self.operator is None:
+            self.operator = Reconciler(kube, client, recorder, _METRICS, _GATE, NAMESPACE, NAME)
+        operator = replace(
+            self.operator,
+            kube=kube,
+            etcd=client,
+            recorder=recorder,
+            clock=lambda: self.server.now,
+            timer=(self.server.now - START).total_seconds,
+            entropy=self._draw,
+            _patience=deepcopy(self.operator._patience),  # noqa: SLF001 - a copy of the world has its own
+        )
+        self.wake_after = 0.0
+        try:
+            self.wake_after = self.run.run_until_complete(operator.run_pass())
+        except Crashed:
+            self.tell("the operator crashed")
+            self.restart_operator()
+        except NotFound:
+            self.restart_operator()
+        except KubeError as error:
+            self.tell(f"pass failed: {error.message}")
+            self.operator = operator
+        else:
+            self.operator = operator
+            invariants.require(self, 0 <= self.wake_after <= 60, f"L4: looks again after {self.wake_after} s")
+        self.calls = tuple(kube.calls)
+
+    def _draw(self) -> bytes:
+        self._draws += 1
+        return hashlib.sha256(f"{self.ticks} {self._draws}".encode()).digest()
+
+    def _on_write(self, call: Call) -> None:
+        self.tell(str(call))
+        invariants.permit(self, call, late=False)
+
+    def _move(self) -> None:
+        """One step of everything but the operator."""
+        collect_garbage(self.server)
+        release_claims(self.server, self.etcd)
+        self.etcd.first_starts = ()
+        self.nodes.step()
+        self.etcd.settle()
+        self._apply()
+        self.history = invariants.hold(self)
+
+    def _apply(self) -> None:
+        """The application writes through what it was given: the connection Secret, and the Service that it names."""
+        if len(self.history.acknowledged) >= WRITES_PER_PHASE * (self.phase + 1):
+            return
+        written = f"{len(self.history.acknowledged)}".encode()
+        if self.write(b"key" + written, written):
+            acknowledged = (*self.history.acknowledged, (b"key" + written, written))
+            self.history = replace(self.history, acknowledged=acknowledged)
+
+    def write(self, key: bytes, value: bytes) -> bool:
+        """Write as an application does; whether it was acknowledged."""
+        data = secret_data(self.server, NAMESPACE, f"{NAME}-client")
+        service = self.server.find(Kind.SERVICE, NAMESPACE, NAME)
+        pod = self._backend(service) if service is not None else None
+        if pod is None or ENDPOINTS not in data:
+            return False
+        host = data[ENDPOINTS].decode().split("/")[2].partition(":")[0]
+        tls = None
+        if data[ENDPOINTS].startswith(b"https:"):
+            tls = Tls(data[CA_BUNDLE], data.get(CERTIFICATE), data.get(KEY), host)
+        endpoint = Endpoint(pod["metadata"]["name"], f"{pod['status']['podIP']}:2379", tls)
+        client = SimEtcdClient(self.etcd, alive=lambda: None)
+        try:
+            self.run.run_until_complete(client.put(endpoint, key, value, within=1))
+        except EtcdError as error:
+            self.tell(f"not written: {error}")
+            return False
+        return True
+
+    def _backend(self, service: Json) -> Json | None:
+        """A ready Pod behind a Service."""
+        selector = ",".join(f"{key}={value}" for key, value in service["spec"]["selector"].items())
+        for pod in self.server.list(Kind.POD, NAMESPACE, labels=selector):
+            conditions = {entry["type"]: entry["status"] for entry in pod["status"].get("conditions", ())}
+            if conditions.get("Ready") == "True":
+                return pod
+        return None
+
+    def _changes(self) -> tuple[object, ...]:
+        """Equal for two moments between which nothing has changed."""
+        versions = [body["metadata"]["resourceVersion"] for body in self.server.objects.values()]
+        return (
+            versions,
+            len(self.server.told),
+            tuple(self.etcd.processes.values()),
+            tuple(self.nodes.sandboxes.values()),
+            self.history,
+        )
