@@ -46,6 +46,7 @@ from etcd_operator.resources.names import (
 )
 from etcd_operator.resources.ownership import POD_HASH, cluster_labels, member_labels, owner_reference, voter_label
 from etcd_operator.resources.pod import StartCheckImage, pod_hash
+from tests.spec import shortest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,23 +63,7 @@ _SUFFIXES = ("bbbbb", "ccccc", "ddddd", "fffff", "ggggg", "hhhhh", "jjjjj")
 MEMBERS = tuple(f"{IDENTITY.name}-{suffix}" for suffix in _SUFFIXES)
 """Names of members, in the order in which tests take them."""
 
-_SPEC: Json = {
-    "replicas": 3,
-    "version": "3.6.16",
-    "image": {"repository": "example.com/etcd", "pullPolicy": "IfNotPresent"},
-    "storage": {"size": "8Gi", "onDelete": "Retain"},
-    "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
-    "pod": {},
-    "etcd": {
-        "quota": "2Gi",
-        "autoCompaction": {"mode": "Periodic", "retention": "1h"},
-        "snapshotCount": 10000,
-        "heartbeatMs": 100,
-        "electionMs": 1000,
-    },
-    "tls": {"client": "Mutual", "peer": "Mutual"},
-    "paused": False,
-}
+_SPEC: Json = shortest()
 
 
 class Stage(IntEnum):

@@ -18,6 +18,7 @@ def test_a_kill_at_any_moment_of_the_creation_does_no_harm(
     orders: EtcdCluster, operator: Operator, writes: int
 ) -> None:
     """The leader's process is killed after so many of the some forty writes that a creation takes."""
+    operator.becomes_idle()
     leader, holder = operator.leader(), operator.holder()
     before = operator.writes(leader)
     orders.apply()

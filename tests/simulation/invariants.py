@@ -1,4 +1,19 @@
-"""What must never happen, checked before each write of the operator and after each tick (docs/concepts/safety.md)."""
+"""What must never happen, checked before each write of the operator and after each tick.
+
+| rule | what must be true |
+| --- | --- |
+| I3, I7 | a formed cluster is not disrupted: only Pods that ended go, and what a member that never lived left |
+| I4 | no Pod says `new` once the cluster ID is latched |
+| I5 | at most one cluster has a leader, and it is the latched one |
+| I6 | no claim goes that may hold data of a formed cluster, or that a process has open |
+| I8 | no member runs on the data of another |
+| I9 | whoever leads has every acknowledged write |
+| I11 | no secret in status or events |
+| I14 | no process starts on an empty directory under an identity that clients could have written to |
+
+Besides: nothing foreign is touched, nothing is done while paused, no name is used twice, and clients reach only members
+whose permission of a first start is withdrawn. I13 and the liveness rules are checked at the end of a run (endings.py).
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.simulation.kubernetes import merged
+from tests.spec import shortest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,23 +16,7 @@ if TYPE_CHECKING:
 
 NAMESPACE, NAME = "shop", "orders"
 
-_DEFAULTS: Json = {
-    "replicas": 3,
-    "version": "3.6.16",
-    "image": {"repository": "example.com/etcd", "pullPolicy": "IfNotPresent"},
-    "storage": {"size": "8Gi", "onDelete": "Retain"},
-    "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
-    "pod": {},
-    "etcd": {
-        "quota": "2Gi",
-        "autoCompaction": {"mode": "Periodic", "retention": "1h"},
-        "snapshotCount": 10000,
-        "heartbeatMs": 100,
-        "electionMs": 1000,
-    },
-    "tls": {"client": "Mutual", "peer": "Mutual"},
-    "paused": False,
-}
+_DEFAULTS: Json = shortest()
 
 
 def spec(change: Json | None = None) -> Json:

@@ -74,6 +74,7 @@ CORRECTED = (
         spec({"version": "3.6.99"}),
         (events.change("the version becomes 3.6.16", {"version": "3.6.16"}, when=moments.calm),),
         before=_without_image,
+        disturbed_after=1,
     ),
     Scenario(
         "an image that does not exist stays",
@@ -87,6 +88,7 @@ CORRECTED = (
         endings.healthy(3),
         script=(events.quota({}, when=moments.calm),),
         before=_two_claims,
+        disturbed_after=1,
     ),
     Scenario("the quota of claims stays", endings.blocked(BlockReason.REFUSED), before=_two_claims, disturbed_after=1),
     Scenario(
@@ -94,6 +96,7 @@ CORRECTED = (
         endings.healthy(3),
         script=(events.machines("a node comes", _three_places, when=moments.calm),),
         before=lambda world: _two_places(world.nodes),
+        disturbed_after=1,
     ),
     Scenario(
         "no place for the third member",
@@ -111,6 +114,7 @@ LATE = (
             events.hold_back(2, when=moments.pods_made),
             events.let_go(when=moments.admitted(2)),
         ),
+        disturbed_after=1,
     ),
     Scenario(
         "the third member starts while the operator is down",
@@ -121,6 +125,7 @@ LATE = (
             events.let_go(when=moments.calm),
             events.operator_starts(when=moments.calm),
         ),
+        disturbed_after=1,
     ),
     Scenario(
         "the third member starts after its Pod was deleted",
@@ -393,6 +398,7 @@ PAUSED = tuple(
             events.change("paused", {"paused": True}, when=when),
             events.change("resumed", {"paused": False}, when=moments.calm),
         ),
+        disturbed_after=1,
     )
     for name, when in (("nothing", moments.at_once), ("claims", moments.claims_made), ("Pods", moments.pods_made))
 )

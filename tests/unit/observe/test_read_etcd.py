@@ -64,7 +64,8 @@ async def test_an_address_of_six_is_written_in_brackets() -> None:
 
 async def test_a_member_that_does_not_run_is_not_asked() -> None:
     etcd = answering()
-    await read(etcd, having(an_observation(Stage.STABLE), a_pod(MEMBERS[0], running=False)))
+    waiting = replace(a_pod(MEMBERS[0], running=False), ip="10.244.1.7")
+    await read(etcd, having(an_observation(Stage.STABLE), waiting))
     assert {at.member for at in etcd.asked} == {MEMBERS[1], MEMBERS[2]}
 
 

@@ -8,6 +8,7 @@ from etcd_operator.api.cluster import ClusterSpec
 from etcd_operator.resources.names import Identity
 from etcd_operator.resources.pod import FirstStart, Restart, StartCheckImage, member_pod
 from etcd_operator.resources.start import ClusterState
+from tests.spec import shortest
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import Json
@@ -17,23 +18,7 @@ MEMBER = "orders-x7k2p"
 GATE = StartCheckImage(reference="example.com/etcd-operator:1", pull_policy="IfNotPresent", pull_secrets=())
 FIRST_START = FirstStart(ClusterState.NEW)
 
-_DEFAULTS: Json = {
-    "replicas": 3,
-    "version": "3.6.16",
-    "image": {"repository": "example.com/etcd", "pullPolicy": "IfNotPresent"},
-    "storage": {"size": "8Gi", "onDelete": "Retain"},
-    "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
-    "pod": {},
-    "etcd": {
-        "quota": "2Gi",
-        "autoCompaction": {"mode": "Periodic", "retention": "1h"},
-        "snapshotCount": 10000,
-        "heartbeatMs": 100,
-        "electionMs": 1000,
-    },
-    "tls": {"client": "Mutual", "peer": "Mutual"},
-    "paused": False,
-}
+_DEFAULTS: Json = shortest()
 
 
 def spec(**changes: Any) -> ClusterSpec:
