@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from etcd_operator.resources.kinds import Kind
-from tests.simulation.fingerprint import fingerprint
+from tests.simulation.fingerprint import fingerprint, forget
 from tests.simulation.invariants import require
 from tests.simulation.port import Fate, Mishap
 from tests.simulation.world import World
@@ -70,6 +70,7 @@ class Explorer:
             self.tally.perturbations += 1
             self.follow(world, proven)
         self.tally.states |= proven
+        forget()
 
     def interrupt(self, scenario: Scenario, accidents: Iterable[Event]) -> None:
         """Let each accident happen at each moment of the undisturbed run at which it can."""
@@ -84,6 +85,7 @@ class Explorer:
                     self.tally.perturbations += 1
                     self.follow(world, proven)
         self.tally.states |= proven
+        forget()
 
     def follow(self, world: World, proven: set[str]) -> list[Moment]:
         """Let the world go on to its end, and add its moments to those from which all ends well; returns them."""

@@ -38,6 +38,11 @@ def fingerprint(world: World) -> str:
     return hashlib.sha256(numbered.encode()).hexdigest()
 
 
+def forget() -> None:
+    """Let go of what was kept for speed: no object of one exploration is met in another."""
+    _CACHE.clear()
+
+
 def _renamed(text: str, world: World) -> str:
     """Member names by their place: the members of the record, then those that are being given up, then all others."""
     abandoned = world.status.get("bootstrap", {}).get("abandoned", ())

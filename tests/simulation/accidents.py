@@ -1,0 +1,239 @@
+"""Scenarios of a cluster that has formed: what is emptied, restarted, deleted, wiped, renewed or replaced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from etcd_operator.api.conditions import BlockReason
+from etcd_operator.resources.kinds import Kind
+from tests.simulation import endings, events, moments
+from tests.simulation.scenario import NAME, Scenario, spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulation.nodes import Nodes
+    from tests.simulation.scenario import Event
+    from tests.simulation.world import World
+
+_RESTARTS = (
+    ("container restarted in place", events.restart_containers),
+    ("sandbox made anew", events.restart_sandboxes),
+    ("Pod deleted", events.delete_pods),
+)
+
+
+def _emptied(count: int, name: str, restart: Callable[..., Event], *, operator_up: bool) -> Scenario:
+    numbers, reason = range(count), BlockReason.DATA_LOST
+    end = (endings.degraded if count == 1 else endings.without_quorum)(3, lost=count, reason=reason)
+    loss = restart(*numbers, when=moments.admitted(3), emptied=True)
+    if operator_up:
+        script: tuple[Event, ...] = (loss,)
+    else:
+        stops = events.operator_stops(when=moments.admitted(3))
+        starts = events.operator_starts(when=moments.calm)
+        script = (stops, restart(*numbers, when=moments.calm, emptied=True), starts)
+    state = "up" if operator_up else "down"
+    title = f"{count} volumes emptied, {name}, operator {state}"
+    return Scenario(title, end, script=script, disturbed_after=1)
+
+
+EMPTIED = tuple(
+    _emptied(count, name, restart, operator_up=operator_up)
+    for count in (1, 2, 3)
+    for name, restart in _RESTARTS
+    for operator_up in (True, False)
+)
+
+BEHIND = Scenario(
+    "two of three emptied while the survivor is behind",
+    endings.without_quorum(3, lost=2, reason=BlockReason.DATA_LOST),
+    script=(
+        events.cut_off(0, when=moments.admitted(3)),
+        events.restart_sandboxes(1, 2, when=moments.admitted(3), emptied=True),
+        events.connect(when=moments.calm),
+    ),
+    disturbed_after=1,
+)
+
+
+def _all_off(nodes: Nodes) -> None:
+    for name in nodes.nodes:
+        nodes.power_off(name)
+
+
+def _all_on(nodes: Nodes) -> None:
+    for name in nodes.nodes:
+        nodes.power_on(name)
+
+
+INTACT = (
+    Scenario(
+        "all nodes off and on, the operator down",
+        endings.healthy(3),
+        script=(
+            events.operator_stops(when=moments.admitted(3)),
+            events.machines("all nodes off", _all_off, when=moments.calm),
+            events.machines("all nodes on", _all_on, when=moments.calm),
+            events.operator_starts(when=moments.calm),
+        ),
+        disturbed_after=3,
+    ),
+    Scenario(
+        "all nodes off and on, the operator up",
+        endings.healthy(3),
+        script=(
+            events.machines("all nodes off", _all_off, when=moments.admitted(3)),
+            events.machines("all nodes on", _all_on, when=moments.calm),
+        ),
+        disturbed_after=1,
+    ),
+    *(
+        Scenario(
+            f"{count} Pods deleted by hand",
+            endings.healthy(3),
+            script=(events.delete_pods(*range(count), when=moments.admitted(3)),),
+            disturbed_after=1,
+        )
+        for count in (1, 2, 3)
+    ),
+    Scenario(
+        "a Pod is evicted",
+        endings.healthy(3),
+        script=(events.evict(0, when=moments.admitted(3)),),
+        disturbed_after=1,
+    ),
+    *(
+        Scenario(
+            f"the {kind.value.kind} {what} is deleted by hand",
+            endings.healthy(3),
+            script=(events.delete(kind, name, when=moments.admitted(3)),),
+            disturbed_after=1,
+        )
+        for kind, what, name in (
+            (Kind.SERVICE, "of clients", events.fixed(NAME)),
+            (Kind.SERVICE, "of a member", events.member(0)),
+            (Kind.BUDGET, "of the voters", events.fixed(NAME)),
+            (Kind.SECRET, "of clients", events.fixed(f"{NAME}-client")),
+            (Kind.SECRET, "of the operator", events.fixed(f"{NAME}-operator")),
+            (Kind.SECRET, "of a member", events.member(0)),
+        )
+    ),
+    Scenario(
+        "a claim in use is deleted by hand",
+        endings.blocked(BlockReason.DATA_LOST),
+        script=(events.delete(Kind.CLAIM, events.member(0), when=moments.admitted(3)),),
+        disturbed_after=1,
+    ),
+    Scenario(
+        "a claim and its Pod are deleted by hand",
+        endings.degraded(3, lost=1, reason=BlockReason.DATA_LOST),
+        script=(
+            events.delete(Kind.CLAIM, events.member(0), when=moments.admitted(3)),
+            events.delete_pods(0, when=moments.calm),
+        ),
+        disturbed_after=1,
+    ),
+)
+
+
+RECORD = (
+    *(
+        Scenario(
+            f"the record is wiped with {name}, and put back",
+            endings.healthy(3),
+            script=(
+                events.wipe_status("bootstrap", when=when),
+                events.restore_record(when=moments.calm),
+            ),
+            disturbed_after=1,
+        )
+        for name, when in (
+            ("claims", moments.claims_made),
+            ("Pods", moments.pods_made),
+            ("clients admitted", moments.admitted(3)),
+        )
+    ),
+    Scenario(
+        "everything in the status but the cluster ID is wiped",
+        endings.blocked(BlockReason.RECORD_LOST),
+        script=(events.wipe_status("bootstrap", "members", "plan", "conditions", "phase", when=moments.admitted(3)),),
+        disturbed_after=1,
+    ),
+)
+
+
+def _without_authority(world: World) -> None:
+    """Everything goes on with the certificates that there are."""
+    endings.blocked(BlockReason.AUTHORITY_LOST)(world)
+    endings.serves(world)
+
+
+AUTHORITY = tuple(
+    Scenario(
+        f"the authority of {whom} is lost, and then a Pod",
+        _without_authority,
+        script=(
+            events.delete(Kind.SECRET, events.fixed(f"{NAME}-{whom}-ca"), when=moments.admitted(3)),
+            events.delete_pods(0, when=moments.calm),
+        ),
+        disturbed_after=1,
+    )
+    for whom in ("peer", "client")
+)
+
+
+AGAIN = tuple(
+    Scenario(
+        f"created again under the same name, claims {policy}",
+        endings.healthy(3),
+        spec({"storage": {"onDelete": policy}}),
+        (events.delete_cluster(when=moments.admitted(3)), events.create_again(when=moments.gone)),
+        disturbed_after=1,
+    )
+    for policy in ("Retain", "Delete")
+)
+
+
+def _renewed(world: World) -> None:
+    endings.healthy(3)(world)
+    endings.same_pods(world)
+
+
+RENEWED = (
+    Scenario(
+        "certificates are renewed",
+        _renewed,
+        script=(
+            events.time_passes(250, when=moments.admitted(3)),
+            events.time_passes(250, when=moments.admitted(3)),
+        ),
+        disturbed_after=1,
+    ),
+    Scenario(
+        "certificates ran out while the operator was down",
+        _renewed,
+        script=(
+            events.operator_stops(when=moments.admitted(3)),
+            events.time_passes(400, when=moments.calm),
+            events.operator_starts(when=moments.calm),
+        ),
+        disturbed_after=2,
+    ),
+)
+
+
+def _policy(first: str, then: str, *, claims: int) -> Scenario:
+    return Scenario(
+        f"onDelete becomes {then}, then deleted",
+        endings.deleted(claims=claims),
+        spec({"storage": {"onDelete": first}}),
+        (
+            events.change(f"onDelete becomes {then}", {"storage": {"onDelete": then}}, when=moments.admitted(3)),
+            events.delete_cluster(when=moments.calm),
+        ),
+        disturbed_after=1,
+    )
+
+
+POLICIES = (_policy("Retain", "Delete", claims=0), _policy("Delete", "Retain", claims=3))
