@@ -5,8 +5,10 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import docker
 from docker.errors import DockerException
@@ -40,6 +42,8 @@ def _client() -> docker.DockerClient:
 
 def answers() -> bool:
     """Return whether a Docker engine answers here within five seconds."""
+    if not _listens():
+        return False
     try:
         engine = docker.from_env(timeout=5)
         try:
@@ -48,6 +52,20 @@ def answers() -> bool:
             engine.close()
     except DockerException:
         return False
+
+
+def _listens() -> bool:
+    """Return whether anybody listens on the engine's local socket; the docker package never closes one that refuses."""
+    address = urlsplit(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock"))
+    if address.scheme != "unix":
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(5)
+        try:
+            probe.connect(address.path)
+        except OSError:
+            return False
+    return True
 
 
 def ensure() -> None:
