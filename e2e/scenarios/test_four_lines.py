@@ -120,6 +120,12 @@ def test_an_application_writes_and_reads_with_only_the_secret_and_the_service(
 
 @pytest.mark.parametrize("version", [VERSION], indirect=True)
 def test_a_stable_cluster_costs_no_write(orders: EtcdCluster, operator: Operator) -> None:
+    def no_other_is_ending() -> None:
+        ending = orders.kube.kubectl("get", "namespaces", "--field-selector=status.phase=Terminating", "-o", "name")
+        assert not ending.strip(), f"clusters of other scenarios are still ending: {ending}"
+
+    eventually(no_other_is_ending, within=120)
+    operator.becomes_idle()
     leader = operator.leader()
     before, untouched = operator.writes(leader), orders.object()["metadata"]["resourceVersion"]
 
