@@ -60,7 +60,8 @@ class Leadership:
             try:
                 await self._try()
             except KubeError as error:
-                log.warning("the Lease could not be renewed", error=str(error), remaining=round(self.remaining(), 1))
+                left = round(max(self.remaining(), 0.0), 1)
+                log.warning("the Lease could not be renewed", error=str(error), remaining=left)
             yield self.remaining() > 0
             await asyncio.sleep(RENEW_EVERY)
 

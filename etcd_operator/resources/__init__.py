@@ -3,7 +3,6 @@
 from etcd_operator.resources.names import …
 Identity(name, namespace, uid)        # of the EtcdCluster; properties: client_service, client_secret, operator_secret,
                                       # peer_ca_secret, client_ca_secret, disruption_budget (names of fixed objects)
-fixed_names(identity) -> tuple[str, ...]             # all of those
 member_name(identity, suffix) -> str  # suffix: SUFFIX_LENGTH characters of SUFFIX_ALPHABET, drawn by the caller
 member_host(identity, member) -> str                 # <member>.<namespace>.svc
 peer_url(identity, member, tls: TLS) -> str          client_url(identity, member, tls: TLS) -> str

@@ -67,17 +67,6 @@ class Identity:
         return f"{self.name}-client-ca"
 
 
-def fixed_names(identity: Identity) -> tuple[str, ...]:
-    """The names that objects of this cluster have, those of members apart."""
-    return (
-        identity.name,
-        identity.client_secret,
-        identity.operator_secret,
-        identity.peer_ca_secret,
-        identity.client_ca_secret,
-    )
-
-
 def member_name(identity: Identity, suffix: str) -> str:
     """The name of a new member, and of its Pod, claim, Service and Secret.
 

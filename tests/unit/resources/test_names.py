@@ -9,7 +9,6 @@ from etcd_operator.resources.names import (
     WITHDRAWN,
     client_url,
     cluster_endpoint,
-    fixed_names,
     initial_cluster,
     member_name,
     peer_names,
@@ -22,13 +21,21 @@ from tests.unit.resources.build import IDENTITY, MEMBER
 ENCRYPTED = TLS(client=ClientTLS.MUTUAL, peer=PeerTLS.MUTUAL)
 PLAIN = TLS(client=ClientTLS.OFF, peer=PeerTLS.OFF)
 
+_FIXED = (
+    IDENTITY.name,
+    IDENTITY.client_secret,
+    IDENTITY.operator_secret,
+    IDENTITY.peer_ca_secret,
+    IDENTITY.client_ca_secret,
+)
+
 
 def test_a_member_is_called_after_its_cluster() -> None:
     assert member_name(IDENTITY, "x7k2p") == MEMBER
 
 
 def test_no_fixed_name_can_be_the_name_of_a_member() -> None:
-    suffixes = [name.removeprefix("orders").removeprefix("-") for name in fixed_names(IDENTITY)]
+    suffixes = [name.removeprefix("orders").removeprefix("-") for name in _FIXED]
     assert suffixes == ["", "client", "operator", "peer-ca", "client-ca"]
     assert all(len(suffix) != 5 for suffix in suffixes)
 
