@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import ssl
 import subprocess
 import time
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from e2e.cluster import binaries
+from tests.integration.ports import free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,7 +153,7 @@ class ApiServer:
         self.directory.mkdir(parents=True, exist_ok=True)
         _write_certificates(self.directory)
         (self.directory / "tokens.csv").write_text(f"{self.token},admin,admin,system:masters\n")
-        self.port, self.etcd_port, etcd_peer_port = _free_ports(3)
+        self.port, self.etcd_port, etcd_peer_port = free_ports(3)
         self.kubeconfig.write_text(yaml.safe_dump(self._kubeconfig()))
         try:
             self._start_etcd(etcd_peer_port)
@@ -265,15 +265,6 @@ class ApiServer:
             "clusters": [{"name": "local", "cluster": {"server": self.url, "certificate-authority": str(self.ca)}}],
             "users": [{"name": "admin", "user": {"token": self.token}}],
         }
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nobody listens on, all different."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def _write_certificates(directory: Path) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import ssl
 import time
 import urllib.request
@@ -24,6 +23,7 @@ from etcd_operator import pki
 from etcd_operator.etcd.client import Endpoint, EtcdClient, Tls
 from etcd_operator.etcd.errors import EtcdError, RefusedError
 from etcd_operator.etcd.versions import Version, flags_of, parse_version
+from tests.integration.ports import free_ports
 
 VERSIONS = tuple(parse_version(release) for release in versions.ETCD.values())
 
@@ -54,8 +54,12 @@ async def until(condition: Callable[[], Awaitable[_T]], *, within: float = _DEAD
 
 
 async def healthy(client: EtcdClient, server: "Server") -> None:
-    """Return as soon as `server` reads with the consent of a quorum."""
-    await until(lambda: client.check_health(server.endpoint(), within=3))
+    """Return as soon as `server` reads with the consent of a quorum; what it wrote goes with the failure."""
+    try:
+        await until(lambda: client.check_health(server.endpoint(), within=3))
+    except EtcdError as error:
+        error.add_note(f"{server.name} wrote:\n{server.output()}")
+        raise
 
 
 async def failed(call: Awaitable[object]) -> EtcdError:
@@ -263,13 +267,14 @@ class Lab:
         """A member that is not started yet."""
         directory = self.directory / f"{len(self.servers)}-{name}"
         directory.mkdir(parents=True)
+        client_port, peer_port = free_ports(2)
         server = Server(
             version=version,
             name=name,
             directory=directory,
             authorities=authorities,
-            client_port=_free_port(),
-            peer_port=_free_port(),
+            client_port=client_port,
+            peer_port=peer_port,
         )
         self.servers.append(server)
         return server
@@ -307,10 +312,3 @@ def _initial_arguments(members: Iterable[Server] | str | None, *, state: str) ->
         return ()
     value = members if isinstance(members, str) else initial_cluster(members)
     return (f"--initial-cluster={value}", f"--initial-cluster-state={state}", "--initial-cluster-token=test")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

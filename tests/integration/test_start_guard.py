@@ -27,6 +27,7 @@ from etcd_operator.resources.pod import ClusterState, FirstStart, Restart, membe
 from etcd_operator.startcheck import ExitCode
 from tests.integration.etcd_servers import until as answer
 from tests.integration.kubelet import Kubelet, Running
+from tests.integration.ports import free_ports
 from tests.unit.resources.build import GATE, IDENTITY, spec
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ def test_etcd_refuses_an_initial_cluster_that_is_both_a_flag_and_in_the_environm
 
 
 def test_etcd_listens_on_ipv6_too(version: str, tmp_path: Path) -> None:
-    ports = _free_ports(3)
+    ports = free_ports(3)
     client, peer, metrics = (f"http://{EVERY_ADDRESS}:{port}" for port in ports)
     process = subprocess.Popen(
         [
@@ -302,14 +303,6 @@ async def write(client: GrpcEtcdClient, at: Endpoint) -> None:
 
 async def read(client: GrpcEtcdClient, at: Endpoint) -> bytes | None:
     return (await answer(partial(client.get, at, b"key", within=WITHIN))).value
-
-
-def _free_ports(number: int) -> list[int]:
-    listeners = [socket.create_server(("", 0)) for _ in range(number)]
-    ports: list[int] = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def _accepts(address: tuple[str, int]) -> bool:
