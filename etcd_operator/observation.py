@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from etcd_operator.api.cluster import ClusterSpec, Json
-    from etcd_operator.etcd.client import MemberList, Status
+    from etcd_operator.etcd.client import Endpoint, MemberList, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,10 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The identity of a Kubernetes object. `owner` is the UID of its controller, None without one."""
+    """The identity of a Kubernetes object. `owner` is the UID of its controller, None without one.
+
+    `ending` is whether it is being deleted without waiting for anybody but finalizers.
+    """
 
     name: str
     uid: str
@@ -36,6 +39,7 @@ class Meta:
     annotations: Mapping[str, str]
     owner: str | None
     deleting: bool
+    ending: bool = False
 
 
 class Cause(StrEnum):
@@ -44,6 +48,8 @@ class Cause(StrEnum):
     UNSCHEDULABLE = "Unschedulable"
     IMAGE = "ImageUnavailable"
     DATA_LOST = "DataLost"
+    DATA_DAMAGED = "DataDamaged"
+    START_REFUSED = "StartRefused"
     CRASHING = "Crashing"
     CONTAINER_CONFIG = "ContainerConfig"
     STORAGE = "StorageUnavailable"
@@ -60,7 +66,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A member's Pod. `running` is whether Kubernetes says that its etcd container runs."""
+    """A member's Pod. `running` is whether Kubernetes says that its etcd container runs.
+
+    `at_gate` is whether its start check runs, which for a newcomer means that everything is ready and it waits for etcd
+    to list it. `asks` are the peer URLs that it asks there. `first_start` is whether it may start on an empty
+    volume, `lived` whether its etcd has ever run. `pending_since` is since when no node has taken it.
+    """
 
     meta: Meta
     member: str
@@ -70,6 +81,11 @@ class Pod:
     ready: bool
     finished: bool
     problem: Problem | None
+    at_gate: bool = False
+    asks: tuple[str, ...] = ()
+    first_start: bool = False
+    lived: bool = False
+    pending_since: datetime | None = None
 
     @property
     def serving(self) -> bool:
@@ -79,12 +95,35 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A member's claim."""
+    """A member's claim.
+
+    `bound` is whether it has a volume, or is about to, which may hold data. `lost` is whether Kubernetes says that
+    its volume is gone for good. `node` is the node for which its volume was first made, which for a volume that every
+    node can reach means little; None where nobody has said.
+    """
 
     meta: Meta
     member: str
     bound: bool
     problem: Problem | None
+    lost: bool = False
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that runs a member, or to which a member's volume belongs.
+
+    `ready` is what Kubernetes says of its kubelet, `since` for how long it has said so; a node that is not there is
+    neither ready nor since any time. A cordoned node takes no new Pods and is otherwise as good as any.
+    """
+
+    name: str
+    exists: bool
+    ready: bool
+    since: datetime | None
+    cordoned: bool
+    zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +162,64 @@ class Stranger:
     cluster_uid: str
 
 
+class Departure(StrEnum):
+    """Why a member leaves etcd's list."""
+
+    SCALE_IN = "ScaleIn"
+    DATA_LOST = "DataLost"
+    NODE_LOST = "NodeLost"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The member that is being taken out of etcd's list, and why, in words for a person."""
+
+    member: str
+    cause: Departure
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """A name of which nothing is to be left, but its claim where `keep_claim` is true."""
+
+    member: str
+    keep_claim: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A member whose Pod, the one with this UID, did not start on its volume: the next one looks at it first."""
+
+    member: str
+    pod_uid: str
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What an earlier pass wrote into the status for later ones: intentions, and what is known for ever.
 
-    `members` are the first members, `cluster_id` is latched when the cluster has formed, `abandoned` are names of a
-    first start that was given up before the cluster formed, whose objects are still being taken away.
+    `members` vote, as far as it is up to us: the first members, and each newcomer once etcd lists it as a voter.
+    `joining` are newcomers, in the order in which they were named, until they vote. `removing` is the one member that
+    is on its way out of etcd's list. `left` are those whose objects are being taken away. No name is in two of these.
+    `suspects` are members whose volume must be looked at. `cluster_id` is latched when the cluster has formed.
     """
 
     members: tuple[str, ...] = ()
+    joining: tuple[str, ...] = ()
+    removing: Removal | None = None
+    left: tuple[Leaver, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
     cluster_id: int | None = None
-    abandoned: tuple[str, ...] = ()
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Every member that is meant to have objects: those that vote and those that join."""
+        return (*self.members, *self.joining)
+
+    def suspect(self, member: str) -> Suspect | None:
+        """What stands against the volume of `member`, if anything does."""
+        return next((suspect for suspect in self.suspects if suspect.member == member), None)
 
     @property
     def formed(self) -> bool:
@@ -168,15 +254,22 @@ class MemberView:
 
 @dataclass(frozen=True, slots=True)
 class Etcd:
-    """etcd as it answers now: each running Pod's own answers by member name, and the member list of a quorum."""
+    """etcd as it answers now: each running Pod's own answers by member name, and the member list of a quorum.
+
+    `endpoints` are where they were asked, for the steps that change what they answered.
+    """
 
     views: Mapping[str, MemberView]
     members: MemberList | Unknown
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One cluster at one moment. Objects are keyed by name; `strangers` carry its name but are not its own."""
+    """One cluster at one moment. Objects are keyed by name; `strangers` carry its name but are not its own.
+
+    `nodes` are those that its Pods and claims name; `Unknown` where the operator may not read nodes.
+    """
 
     cluster: Cluster
     pods: Mapping[str, Pod]
@@ -187,3 +280,4 @@ class Observation:
     strangers: tuple[Stranger, ...]
     etcd: Etcd
     at: datetime
+    nodes: Mapping[str, Node] | Unknown = field(default_factory=dict)

@@ -141,7 +141,9 @@ def _workers(kube: KubeClient, lease: Leadership, settings: Settings, metrics: M
     recorder = Recorder(fenced, identity)
 
     def start(namespace: str, name: str) -> Reconciler:
-        return Reconciler(fenced, GrpcEtcdClient(), recorder, metrics, settings.gate, namespace, name)
+        return Reconciler(
+            fenced, GrpcEtcdClient(), recorder, metrics, settings.gate, namespace, name, remaining=lease.remaining
+        )
 
     return Workers(fenced, start=start, namespaces=settings.namespaces, metrics=metrics)
 

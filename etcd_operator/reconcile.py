@@ -13,7 +13,9 @@ import structlog
 
 from etcd_operator import events
 from etcd_operator.act.execute import Executor
+from etcd_operator.act.membership import MembershipExecutor, OvertakenError
 from etcd_operator.api.conditions import BlockReason
+from etcd_operator.etcd.errors import EtcdError
 from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound, Refused
 from etcd_operator.kube.port import Precondition
 from etcd_operator.observe.snapshot import observe
@@ -22,6 +24,7 @@ from etcd_operator.plan.model import Blocked, Create, CreateAuthority, Delete, P
 from etcd_operator.plan.planner import STABLE_WAKE, plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.status import document, health
+from etcd_operator.status.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +50,9 @@ def _entropy() -> bytes:
 
 @dataclass(slots=True)
 class Reconciler:
-    """The passes of one cluster. Between two passes it remembers only what was refused, to say so and to wait longer.
+    """The passes of one cluster. `remaining` are the seconds left on the Lease.
 
+    Between two passes it remembers only what was refused and what members last said, to tell of it and to wait longer.
     Nothing is decided from that memory: a new process plans the same from what it sees.
     """
 
@@ -59,10 +63,12 @@ class Reconciler:
     gate: StartCheckImage
     namespace: str
     name: str
+    remaining: Callable[[], float]
     clock: Callable[[], datetime] = _now
     entropy: Callable[[], bytes] = _entropy
     timer: Callable[[], float] = time.monotonic
     _patience: Patience = field(default_factory=Patience)
+    _memory: Memory = field(default_factory=Memory)
     _leader: int = 0
 
     async def run_pass(self) -> float:
@@ -74,7 +80,8 @@ class Reconciler:
         seen = await observe(self.kube, self.etcd, namespace=self.namespace, name=self.name, now=self.clock())
         decision = plan(seen, gate=self.gate, entropy=self.entropy())
         self._patience.keep({_key(step) for step in decision.steps})
-        blocked = (*self._patience.blocks(), *decision.blocked)
+        self._memory.learn(seen)
+        blocked = (*self._patience.blocks(self.timer()), *decision.blocked)
         self._measure(seen, blocked)
         await self._write_status(seen, decision, blocked)
         notes = events.notes(seen.cluster, decision, blocked)
@@ -98,7 +105,9 @@ class Reconciler:
 
     async def _write_status(self, seen: Observation, decision: Plan, blocked: tuple[Blocked, ...]) -> None:
         """Intention before mutation: the record stands in the status before the first step that relies on it."""
-        changes = document.patch(seen.cluster.status, document.build(seen, decision, blocked=blocked))
+        changes = document.patch(
+            seen.cluster.status, document.build(seen, decision, blocked=blocked, memory=self._memory)
+        )
         if not changes:
             return
         meta = seen.cluster.meta
@@ -116,7 +125,7 @@ class Reconciler:
 
         Raises what kept a step from being answered, after all have ended.
         """
-        executor = Executor(self.kube, seen)
+        executor = Executor(self.kube, MembershipExecutor(self.etcd, seen, self.remaining), seen)
         outcomes = await asyncio.gather(*(self._try(executor, step) for step in steps), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -124,13 +133,22 @@ class Reconciler:
         return any(outcomes)
 
     async def _try(self, executor: Executor, step: Step) -> bool:
-        """Carry out one step; returns False when Kubernetes refused it. Raises a KubeError when it gave no answer."""
+        """Carry out one step; returns False when it was refused. Raises a KubeError when Kubernetes gave no answer.
+
+        An answer that etcd did not give counts as a refusal: the next pass sees what became of it.
+        """
         what, outcome = f"{type(step).__name__} {_object(step)}", "failed"
         try:
             await executor.execute(step)
             outcome = "done"
         except (Conflict, NotFound):
             outcome = "overtaken"
+        except (EtcdError, OvertakenError) as error:
+            outcome = "refused"
+            log.info("etcd refused a step", step=what, why=step.why, error=str(error))
+            block = Blocked(what, BlockReason.REFUSED_BY_ETCD, f"{step.why}: {error}")
+            self._patience.refused(_key(step), block, self.timer(), by_etcd=True)
+            return False
         except (Refused, AlreadyExists) as error:
             outcome = "refused"
             log.warning("step refused", step=what, why=step.why, error=error.message)
@@ -159,6 +177,8 @@ def _object(step: Step) -> str:
             return f"{step.kind.value.kind} {step.name}"
         case CreateAuthority() | WriteCredentials():
             return f"{Kind.SECRET.value.kind} {step.name}"
+        case _:
+            return step.member
 
 
 def _key(step: Step) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from etcd_operator import pki
 from etcd_operator.api import API_VERSION
 from etcd_operator.api.cluster import ClientTLS, ClusterSpec, OnDelete, PeerTLS
-from etcd_operator.etcd.client import Member, MemberList, Status
+from etcd_operator.etcd.client import Endpoint, Member, MemberList, Status
 from etcd_operator.observation import (
     Budget,
     Claim,
@@ -24,6 +24,7 @@ from etcd_operator.observation import (
     Etcd,
     MemberView,
     Meta,
+    Node,
     Observation,
     Pod,
     Problem,
@@ -138,6 +139,7 @@ def a_pod(
     finished: bool = False,
     deleting: bool = False,
     problem: Problem | None = None,
+    node: str | None = "node-1",
 ) -> Pod:
     """The Pod of `member` as `spec` asks for it."""
     labels = member_labels(IDENTITY, member) | (voter_label() if voter else {})
@@ -146,19 +148,49 @@ def a_pod(
     return Pod(
         meta=meta,
         member=member,
-        node="node-1",
+        node=node,
         ip="10.244.1.7" if running else None,
         running=running,
         ready=running,
         finished=finished,
         problem=problem,
+        lived=running,
     )
 
 
-def a_claim(member: str, *, owner: str | None = None, deleting: bool = False, problem: Problem | None = None) -> Claim:
+def a_gate_pod(newcomer: str, *, asks: tuple[str, ...], deleting: bool = False) -> Pod:
+    """The Pod of a newcomer at the gate, where it asks the members `asks`."""
+    urls = tuple(peer_url(IDENTITY, member, a_spec().tls) for member in asks)
+    return replace(a_pod(newcomer, running=False, deleting=deleting), at_gate=True, asks=urls, first_start=True)
+
+
+def a_claim(
+    member: str,
+    *,
+    owner: str | None = None,
+    deleting: bool = False,
+    problem: Problem | None = None,
+    lost: bool = False,
+    node: str | None = None,
+) -> Claim:
     """The bound claim of `member`, which nobody owns unless said."""
     meta = replace(a_meta(member, labels=member_labels(IDENTITY, member), owner=owner), deleting=deleting)
-    return Claim(meta=meta, member=member, bound=problem is None, problem=problem)
+    bound = problem is None and not lost
+    return Claim(meta=meta, member=member, bound=bound, problem=problem, lost=lost, node=node)
+
+
+def a_node(
+    name: str = "node-1",
+    *,
+    exists: bool = True,
+    ready: bool = True,
+    since: datetime | None = None,
+    cordoned: bool = False,
+    zone: str = "",
+) -> Node:
+    """A node; one that exists has been as it is for a day unless said."""
+    known = since or NOW.replace(day=21)
+    return Node(name, exists=exists, ready=ready, since=known if exists else since, cordoned=cordoned, zone=zone)
 
 
 def a_secret(name: str, data: Mapping[str, bytes], *, labels: Mapping[str, str] | None = None) -> Secret:
@@ -229,17 +261,30 @@ def an_observation(
         pods=pods,
         claims={name: a_claim(name, owner=_claim_owner(spec)) for name in names} if founded else {},
         secrets=_secrets(stage, spec.tls, names),
-        services={name: a_service(name) for name in (IDENTITY.client_service, *names)} if founded else {},
+        services=_services(names) if founded else {},
         budgets={IDENTITY.disruption_budget: a_budget(members // 2 + 1)} if founded else {},
         strangers=(),
         etcd=answers,
         at=at,
+        nodes={"node-1": a_node()},
     )
 
 
-def a_service(name: str) -> Service:
-    """A Service of the cluster."""
-    return Service(a_meta(name), {"type": "ClusterIP"})
+def a_service(name: str, *, member: bool = False) -> Service:
+    """A Service of the cluster, or of the member of that name."""
+    labels = member_labels(IDENTITY, name) if member else None
+    return Service(a_meta(name, labels=labels), {"type": "ClusterIP"})
+
+
+def a_member_secret(member: str, permission: str, *, tls: TLS | None = None) -> Secret:
+    """The Secret of `member` with certificates that serve, and this word on its first start."""
+    data = {**_member_data(member, tls or a_spec().tls), "initial-cluster": permission.encode()}
+    return a_secret(member, data, labels=member_labels(IDENTITY, member))
+
+
+def _services(names: tuple[str, ...]) -> dict[str, Service]:
+    members = {name: a_service(name, member=True) for name in names}
+    return {IDENTITY.client_service: a_service(IDENTITY.client_service), **members}
 
 
 def a_budget(min_available: int) -> Budget:
@@ -255,12 +300,16 @@ def _all_answer(names: tuple[str, ...], tls: TLS) -> Etcd:
     listed = [a_member(name, tls=tls) for name in names]
     agreed = a_member_list(*listed)
     views = {member.name: MemberView(a_status(member, leader=listed[0]), agreed) for member in listed}
-    return Etcd(views=views, members=agreed)
+    return Etcd(views=views, members=agreed, endpoints=_endpoints(names))
+
+
+def _endpoints(names: tuple[str, ...]) -> dict[str, Endpoint]:
+    return {name: Endpoint(name, f"{name}:2379", None, CLUSTER_ID) for name in names}
 
 
 def _nobody_answers(names: tuple[str, ...], reason: str = "connection refused") -> Etcd:
     silent = MemberView(Unknown(reason), Unknown(reason))
-    return Etcd(views=dict.fromkeys(names, silent), members=Unknown(reason))
+    return Etcd(views=dict.fromkeys(names, silent), members=Unknown(reason), endpoints=_endpoints(names))
 
 
 def silent(seen: Observation, *names: str, reason: str = "no answer before the deadline") -> Observation:
@@ -278,10 +327,84 @@ def listing(seen: Observation, *members: Member, cluster_id: int = CLUSTER_ID) -
         name: view if isinstance(view.status, Unknown) else replace(view, agreed=agreed)
         for name, view in seen.etcd.views.items()
     }
-    return replace(seen, etcd=Etcd(views=views, members=agreed))
+    return replace(seen, etcd=replace(seen.etcd, views=views, members=agreed))
 
 
-def having(seen: Observation, *things: Pod | Claim | Secret | Service | Budget | Stranger) -> Observation:
+def saying(seen: Observation, member: str, **changes: Any) -> Observation:
+    """The same moment, but `member`, which answers, says these things of itself; `changes` are of its Status."""
+    view = seen.etcd.views[member]
+    assert isinstance(view.status, Status), f"{member} does not answer"
+    views = {**seen.etcd.views, member: replace(view, status=replace(view.status, **changes))}
+    return replace(seen, etcd=replace(seen.etcd, views=views))
+
+
+def led_by(seen: Observation, leader: str) -> Observation:
+    """The same moment, but all that answer say that `leader` leads."""
+    for name, view in seen.etcd.views.items():
+        if isinstance(view.status, Status):
+            seen = saying(seen, name, leader_id=a_member(leader).id)
+    return seen
+
+
+def with_newcomers(seen: Observation, *newcomers: str, at_gate: bool = True) -> Observation:
+    """The same moment with newcomers for which everything is made; they stand at the gate, or have no Pod yet."""
+    assert not isinstance(seen.etcd.members, Unknown), "nobody can have told the newcomers who the others are"
+    tls, record = seen.cluster.spec.tls, seen.cluster.record
+    listed = [entry.name for entry in seen.etcd.members.members]
+    seen = with_record(seen, joining=(*record.joining, *newcomers))
+    for name in newcomers:
+        permission = initial_cluster(IDENTITY, {*listed, name}, tls)
+        seen = having(
+            seen,
+            a_service(name, member=True),
+            a_claim(name, owner=_claim_owner(seen.cluster.spec)),
+            a_member_secret(name, permission, tls=tls),
+        )
+        if at_gate:
+            seen = having(seen, a_gate_pod(name, asks=record.members))
+    return seen
+
+
+def with_learner(seen: Observation, learner: str, *, started: bool = True, applied: int = 9) -> Observation:
+    """The same moment, but etcd lists `learner`; once started, it has come to `applied` and may not start over."""
+    assert not isinstance(seen.etcd.members, Unknown), "nobody can have added a learner"
+    entry = a_member(learner, started=started, learner=True)
+    others = [member for member in seen.etcd.members.members if member.name != learner]
+    seen = listing(seen, *others, entry)
+    if not started:
+        return seen
+    leader = a_member(next(iter(seen.etcd.views)))
+    said = replace(a_status(entry, leader=leader), raft_applied_index=applied)
+    view = MemberView(said, Unknown("rpc not supported for learner"))
+    views = {**seen.etcd.views, learner: view}
+    seen = having(replace(seen, etcd=replace(seen.etcd, views=views)), a_pod(learner))
+    return having(seen, a_member_secret(learner, WITHDRAWN, tls=seen.cluster.spec.tls))
+
+
+def on_nodes(seen: Observation, **nodes: Node) -> Observation:
+    """The same moment with each Pod and claim on a node of its own, `node_1` and so on in the order of the members.
+
+    `nodes` are those that are not as usual.
+    """
+    found: dict[str, Node] = {}
+    for turn, name in enumerate(seen.cluster.record.present, start=1):
+        node = nodes.get(f"node_{turn}", a_node(f"node-{turn}"))
+        found[node.name] = node
+        if name in seen.pods:
+            seen = having(seen, replace(seen.pods[name], node=node.name))
+        if name in seen.claims:
+            seen = having(seen, replace(seen.claims[name], node=node.name))
+    return replace(seen, nodes=found)
+
+
+def losing(seen: Observation, *members: str) -> Observation:
+    """The same moment, but the Pods and claims of these members are gone, and with them their data."""
+    views = {name: view for name, view in seen.etcd.views.items() if name not in members}
+    seen = replace(seen, etcd=replace(seen.etcd, views=views))
+    return without(without(seen, Kind.POD, *members), Kind.CLAIM, *members)
+
+
+def having(seen: Observation, *things: Pod | Claim | Secret | Service | Budget | Stranger | Node) -> Observation:
     """The same moment with `things`, each in the place of the one of its name."""
     for thing in things:
         match thing:
@@ -297,6 +420,9 @@ def having(seen: Observation, *things: Pod | Claim | Secret | Service | Budget |
                 seen = replace(seen, budgets={**seen.budgets, thing.meta.name: thing})
             case Stranger():
                 seen = replace(seen, strangers=(*seen.strangers, thing))
+            case Node():
+                assert not isinstance(seen.nodes, Unknown), "nodes may not be read"
+                seen = replace(seen, nodes={**seen.nodes, thing.name: thing})
     return seen
 
 
@@ -350,8 +476,7 @@ def _secrets(stage: Stage, tls: TLS, names: tuple[str, ...]) -> dict[str, Secret
     found[IDENTITY.client_secret] = a_secret(IDENTITY.client_secret, connection)
     permission = WITHDRAWN if stage >= Stage.WITHDRAWN else initial_cluster(IDENTITY, names, tls)
     for name in names:
-        data = {**_member_data(name, tls), "initial-cluster": permission.encode()}
-        found[name] = a_secret(name, data, labels=member_labels(IDENTITY, name))
+        found[name] = a_member_secret(name, permission, tls=tls)
     return found
 
 

@@ -69,8 +69,8 @@ class EtcdCluster:
         return _condition(self.object(), kind)
 
     def members(self) -> tuple[str, ...]:
-        """Return the names of the members, as recorded; raises LookupError before they are."""
-        return tuple(self.status()["bootstrap"]["members"])
+        """Return the names of the members that vote, as recorded; raises LookupError before they are."""
+        return tuple(self.status()["membership"]["members"])
 
     def owned(self, kind: Kind) -> list[Json]:
         """Return the objects of one kind that carry the cluster's name, those of an earlier namesake too."""

@@ -8,25 +8,31 @@ from typing import TYPE_CHECKING
 
 from etcd_operator import pki
 from etcd_operator.kube.port import Precondition
-from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, Step, WriteCredentials
+from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, WriteCredentials
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import Identity
 from etcd_operator.resources.secret import CA_BUNDLE, CERTIFICATE, KEY, secret
 
 if TYPE_CHECKING:
+    from etcd_operator.act.membership import MembershipExecutor
     from etcd_operator.kube.port import Kube
     from etcd_operator.observation import Meta, Observation
+    from etcd_operator.plan.model import Step
 
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    """Carries out the steps planned from one observation."""
+    """Carries out the steps planned from one observation; those on etcd by `members`."""
 
     kube: Kube
+    members: MembershipExecutor
     seen: Observation
 
     async def execute(self, step: Step) -> None:
-        """Carry out `step`. Raises a KubeError when Kubernetes refuses it or cannot be asked."""
+        """Carry out `step`.
+
+        Raises a KubeError when Kubernetes refuses it or cannot be asked, and what `MembershipExecutor` raises.
+        """
         match step:
             case Create():
                 await self.kube.create(step.kind, self._namespace, step.body)
@@ -36,12 +42,18 @@ class Executor:
                 )
             case Delete():
                 await self.kube.delete(
-                    step.kind, self._namespace, step.name, precondition=Precondition(step.target.uid)
+                    step.kind,
+                    self._namespace,
+                    step.name,
+                    precondition=_as_seen(step),
+                    grace_seconds=0 if step.at_once else None,
                 )
             case CreateAuthority():
                 await self._create_authority(step)
             case WriteCredentials():
                 await self._write_credentials(step)
+            case _:
+                await self.members.execute(step)
 
     @property
     def _namespace(self) -> str:
@@ -85,6 +97,11 @@ class Executor:
 
     def _authority_data(self, name: str, key: str) -> bytes:
         return self.seen.secrets[name].data[key]
+
+
+def _as_seen(step: Delete) -> Precondition:
+    """A claim must not have changed since it was looked at, for it may have got a volume with data; a Pod may have."""
+    return _unchanged(step.target) if step.kind is Kind.CLAIM else Precondition(step.target.uid)
 
 
 def _unchanged(target: Meta) -> Precondition:

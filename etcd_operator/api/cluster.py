@@ -6,12 +6,17 @@ is wrong, so nothing is defaulted or validated a second time here.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Self
 
 Json = dict[str, Any]
 """A Kubernetes object, or a part of one, as decoded JSON."""
+
+
+_DURATION = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
 
 
 class ClientTLS(StrEnum):
@@ -36,6 +41,13 @@ class OnDelete(StrEnum):
     DELETE = "Delete"
 
 
+class OnScaleIn(StrEnum):
+    """What becomes of the claim of a member that leaves the cluster."""
+
+    DELETE = "Delete"
+    RETAIN = "Retain"
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """Where etcd's image comes from; its tag is always `v<spec.version>`."""
@@ -52,6 +64,7 @@ class Storage:
     size: str
     class_name: str | None
     on_delete: OnDelete
+    on_scale_in: OnScaleIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,13 @@ class TLS:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """How the operator heals. `replace_after` is for how long a node may be away before its member is replaced."""
+
+    replace_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSpec:
     """What the user asks for."""
 
@@ -100,6 +120,7 @@ class ClusterSpec:
     pod: PodSettings
     etcd: EtcdSettings
     tls: TLS
+    recovery: Recovery
     paused: bool
 
     @classmethod
@@ -122,6 +143,7 @@ class ClusterSpec:
                 size=str(storage["size"]),
                 class_name=storage.get("className"),
                 on_delete=OnDelete(storage["onDelete"]),
+                on_scale_in=OnScaleIn(storage["onScaleIn"]),
             ),
             resources=spec["resources"],
             pod=PodSettings(
@@ -143,5 +165,22 @@ class ClusterSpec:
                 extra_args=etcd.get("extraArgs", {}),
             ),
             tls=TLS(client=ClientTLS(tls["client"]), peer=PeerTLS(tls["peer"])),
+            recovery=Recovery(replace_after=duration(spec["recovery"]["replaceAfter"])),
             paused=spec["paused"],
         )
+
+
+def duration(text: str) -> timedelta:
+    """The time that `1h30m`, `5m` or `90s` stands for. Raises ValueError, in words for its author, if it is none."""
+    found = _DURATION.fullmatch(text)
+    if found is None or not any(found.groups()):
+        raise ValueError(f'"{text}" is not a time: write hours, minutes and seconds, for example 1h30m or 90s')
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def duration_text(time: timedelta) -> str:
+    """`time` in whole seconds as people write it: the opposite of `duration`."""
+    minutes, seconds = divmod(int(time.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    return "".join(f"{number}{unit}" for number, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if number)

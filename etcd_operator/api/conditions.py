@@ -13,6 +13,7 @@ class ConditionType(StrEnum):
     PROGRESSING = "Progressing"
     DEGRADED = "Degraded"
     BLOCKED = "Blocked"
+    NODE_REPAIR = "NodeRepair"
 
 
 class Phase(StrEnum):
@@ -42,6 +43,8 @@ class Reason(StrEnum):
     WORKING = "Working"
     WAITING = "Waiting"
     NOT_BLOCKED = "NotBlocked"
+    NODES_WATCHED = "NodesWatched"
+    NODES_FORBIDDEN = "NodesForbidden"
 
 
 class BlockReason(StrEnum):
@@ -53,6 +56,13 @@ class BlockReason(StrEnum):
     RECORD_LOST = "RecordLost"
     AUTHORITY_LOST = "AuthorityLost"
     DATA_LOST = "DataLost"
+    DATA_DAMAGED = "DataDamaged"
+    START_REFUSED = "StartRefused"
+    QUORUM = "QuorumAtRisk"
+    NO_QUORUM = "NoQuorum"
+    FOREIGN_MEMBER = "ForeignMember"
+    NODES_FORBIDDEN = "NodesForbidden"
+    REFUSED_BY_ETCD = "RefusedByEtcd"
     REFUSED = "RefusedByKubernetes"
     UNSCHEDULABLE = "Unschedulable"
     IMAGE = "ImageUnavailable"

@@ -57,7 +57,7 @@ class KubeClient:
         self._on_call = on_call
         self._timeout = timeout
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Json:
         """See `Kube.get`."""
         return await self._call("get", kind, path(kind, namespace, name))
 

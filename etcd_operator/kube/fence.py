@@ -29,7 +29,7 @@ class FencedKube:
         self._remaining = remaining
         self._deadline = deadline
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Json:
         """See `Kube.get`."""
         return await self._inner.get(kind, namespace, name)
 

@@ -25,8 +25,11 @@ class Kube(Protocol):
     All calls raise the errors of `kube.errors`.
     """
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
-        """Read one object, never from a stale cache. Raises NotFound when the server knows that it is not there."""
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Json:
+        """Read one object, never from a stale cache; `namespace` is None for a kind that has none.
+
+        Raises NotFound when the server knows that it is not there.
+        """
 
     async def list(self, kind: Kind, namespace: str | None, *, labels: str = "", fields: str = "") -> list[Json]:
         """Read all objects that match both selectors, never from a stale cache; all namespaces for None."""

@@ -23,6 +23,10 @@ Answer = TypeVar("Answer")
 DEADLINE = 2.0
 """Seconds for one question to one member: longer than a disk's hiccup, short enough for a status that is not stale."""
 
+IMPATIENT_DEADLINE = 0.5
+"""Seconds for a member that is not expected to answer, so that no pass waits for it: on a node that Kubernetes itself
+hears no more, or a newcomer, whose port takes connections long before it serves them."""
+
 
 async def read(etcd: EtcdClient, objects: Objects) -> Etcd:
     """Ask each Pod that has an address for its status and the member list.
@@ -32,10 +36,19 @@ async def read(etcd: EtcdClient, objects: Objects) -> Etcd:
     """
     endpoints = _endpoints(objects)
     await etcd.keep(endpoints)
-    answers = await asyncio.gather(*(_ask(etcd, endpoint) for endpoint in endpoints.values()))
+    answers = await asyncio.gather(
+        *(_ask(etcd, endpoint, within=_deadline(objects, name)) for name, endpoint in endpoints.items())
+    )
     views = dict(zip(endpoints, answers, strict=True))
     said = sorted((view.agreed for view in answers), key=lambda agreed: isinstance(agreed, Unknown))
-    return Etcd(views=views, members=said[0] if said else Unknown("no member runs"))
+    return Etcd(views=views, members=said[0] if said else Unknown("no member runs"), endpoints=endpoints)
+
+
+def _deadline(objects: Objects, member: str) -> float:
+    known = {} if isinstance(objects.nodes, Unknown) else objects.nodes
+    node = known.get(objects.pods[member].node or "")
+    expected = member not in objects.cluster.record.joining and (node is None or node.ready)
+    return DEADLINE if expected else IMPATIENT_DEADLINE
 
 
 def _endpoints(objects: Objects) -> dict[str, Endpoint]:
@@ -58,9 +71,9 @@ def _endpoints(objects: Objects) -> dict[str, Endpoint]:
     return endpoints
 
 
-async def _ask(etcd: EtcdClient, endpoint: Endpoint) -> MemberView:
+async def _ask(etcd: EtcdClient, endpoint: Endpoint, *, within: float) -> MemberView:
     status, agreed = await asyncio.gather(
-        _or_unknown(etcd.status(endpoint, within=DEADLINE)), _or_unknown(etcd.member_list(endpoint, within=DEADLINE))
+        _or_unknown(etcd.status(endpoint, within=within)), _or_unknown(etcd.member_list(endpoint, within=within))
     )
     return MemberView(status, agreed)
 

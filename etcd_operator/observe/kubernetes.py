@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from etcd_operator.observation import Cause, Problem, Stranger
+from etcd_operator.kube.errors import NotFound, Refused
+from etcd_operator.observation import Cause, Problem, Stranger, Unknown
 from etcd_operator.observe import parse
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from etcd_operator.kube.port import Json, Kube
-    from etcd_operator.observation import Budget, Claim, Cluster, Pod, Secret, Service
+    from etcd_operator.observation import Budget, Claim, Cluster, Node, Pod, Secret, Service
 
 PATIENCE = timedelta(seconds=10)
 """How long an object may be silent about why it does not get on before its events are read for the cause."""
@@ -35,6 +36,7 @@ class Objects:
     services: Mapping[str, Service]
     budgets: Mapping[str, Budget]
     strangers: tuple[Stranger, ...]
+    nodes: Mapping[str, Node] | Unknown
 
 
 async def read(kube: Kube, namespace: str, name: str, *, now: datetime) -> Objects:
@@ -50,9 +52,12 @@ async def read(kube: Kube, namespace: str, name: str, *, now: datetime) -> Objec
     uid = raw["metadata"]["uid"]
     listed = dict(zip(_LISTED, lists, strict=True))
     ours = {kind: [body for body in bodies if _is_ours(kind, body, uid)] for kind, bodies in listed.items()}
-    causes = await _events(kube, namespace, [*ours[Kind.POD], *ours[Kind.CLAIM]], now=now)
     pods = [parse.pod(body) for body in ours[Kind.POD]]
     claims = [parse.claim(body) for body in ours[Kind.CLAIM]]
+    causes, nodes = await asyncio.gather(
+        _events(kube, namespace, [*ours[Kind.POD], *ours[Kind.CLAIM]], now=now),
+        _nodes(kube, {*(pod.node for pod in pods), *(claim.node for claim in claims)}),
+    )
     return Objects(
         cluster=parse.cluster(raw),
         pods={pod.meta.name: replace(pod, problem=pod.problem or causes.get(pod.meta.uid)) for pod in pods},
@@ -68,7 +73,24 @@ async def read(kube: Kube, namespace: str, name: str, *, now: datetime) -> Objec
                 if not _is_ours(kind, body, uid)
             )
         ),
+        nodes=nodes,
     )
+
+
+async def _nodes(kube: Kube, names: set[str | None]) -> dict[str, Node] | Unknown:
+    """The nodes of these names; `Unknown` where the operator has no rights to read nodes."""
+    try:
+        found = await asyncio.gather(*(_node(kube, name) for name in sorted(filter(None, names))))
+    except Refused as error:
+        return Unknown(error.message)
+    return {node.name: node for node in found}
+
+
+async def _node(kube: Kube, name: str) -> Node:
+    try:
+        return parse.node(await kube.get(Kind.NODE, None, name))
+    except NotFound:
+        return parse.no_node(name)
 
 
 def _uid_label(body: Json) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from etcd_operator.api.cluster import ClusterSpec, Json
@@ -11,15 +12,26 @@ from etcd_operator.observation import (
     Cause,
     Claim,
     Cluster,
+    Departure,
+    Leaver,
     Meta,
+    Node,
     Pod,
     Problem,
     Record,
+    Removal,
     Secret,
     Service,
+    Suspect,
 )
+from etcd_operator.observe.evidence import damage
 from etcd_operator.resources.ownership import MEMBER
-from etcd_operator.resources.pod import ETCD_CONTAINER, START_CHECK_CONTAINER, START_COMMAND
+from etcd_operator.resources.pod import (
+    ETCD_CONTAINER,
+    PERMISSION_VARIABLE,
+    START_CHECK_CONTAINER,
+    START_COMMAND,
+)
 from etcd_operator.startcheck import ExitCode, verdict_of
 
 if TYPE_CHECKING:
@@ -35,6 +47,11 @@ IMAGE_TROUBLE = frozenset(
         "ImageInspectError",
     }
 )
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+"""Kubernetes' own note on a claim: the node for which the volume was made."""
+
+ASK = "--ask="
+
 NOT_NAMED = "couldn't find local name"
 """What etcd says on an empty directory when `--initial-cluster` permits others, or nobody (etcd-rules.md §7)."""
 
@@ -54,6 +71,7 @@ def meta(body: Json) -> Meta:
         annotations=raw.get("annotations", {}),
         owner=owner,
         deleting="deletionTimestamp" in raw,
+        ending=raw.get("deletionGracePeriodSeconds") == 0,
     )
 
 
@@ -72,24 +90,56 @@ def cluster(body: Json) -> Cluster:
 
 def record(status: Json) -> Record:
     """What an earlier pass recorded in `status`."""
-    bootstrap = status.get("bootstrap", {})
-    cluster_id = status.get("clusterID")
+    membership, cluster_id = status.get("membership", {}), status.get("clusterID")
+    removing = membership.get("removing")
     return Record(
-        members=tuple(bootstrap.get("members", ())),
+        members=tuple(membership.get("members", ())),
+        joining=tuple(membership.get("joining", ())),
+        removing=removing and Removal(removing["member"], Departure(removing["cause"]), removing["reason"]),
+        left=tuple(Leaver(leaver["member"], leaver["keepClaim"]) for leaver in membership.get("left", ())),
+        suspects=tuple(Suspect(suspect["member"], suspect["podUID"]) for suspect in membership.get("suspects", ())),
         cluster_id=int(cluster_id, 16) if cluster_id else None,
-        abandoned=tuple(bootstrap.get("abandoned", ())),
     )
 
 
 def claim(body: Json) -> Claim:
     """A member's claim; its problem comes from events, which are read apart."""
-    identity = meta(body)
+    identity, phase = meta(body), body.get("status", {}).get("phase")
     return Claim(
         meta=identity,
         member=identity.labels.get(MEMBER, identity.name),
-        bound=body.get("status", {}).get("phase") == "Bound",
+        bound=phase == "Bound" or "volumeName" in body.get("spec", {}),
         problem=None,
+        lost=phase == "Lost",
+        node=identity.annotations.get(SELECTED_NODE),
     )
+
+
+def node(body: Json) -> Node:
+    """A node."""
+    identity, conditions = meta(body), _by_type(body)
+    ready = conditions.get("Ready", {})
+    return Node(
+        name=identity.name,
+        exists=True,
+        ready=ready.get("status") == "True",
+        since=_moment(ready.get("lastTransitionTime")),
+        cordoned=bool(body.get("spec", {}).get("unschedulable")),
+        zone=identity.labels.get("topology.kubernetes.io/zone", ""),
+    )
+
+
+def no_node(name: str) -> Node:
+    """The node `name`, which is not there."""
+    return Node(name, exists=False, ready=False, since=None, cordoned=False, zone="")
+
+
+def _by_type(body: Json) -> dict[str, Json]:
+    return {condition["type"]: condition for condition in body.get("status", {}).get("conditions", ())}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def secret(body: Json) -> Secret:
@@ -111,8 +161,10 @@ def budget(body: Json) -> Budget:
 def pod(body: Json) -> Pod:
     """A member's Pod."""
     identity, status = meta(body), body.get("status", {})
-    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
+    conditions = _by_type(body)
     etcd = _container(status.get("containerStatuses", ()), ETCD_CONTAINER)
+    check = _container(status.get("initContainerStatuses", ()), START_CHECK_CONTAINER)
+    scheduled = conditions.get("PodScheduled", {})
     return Pod(
         meta=identity,
         member=identity.labels.get(MEMBER, identity.name),
@@ -122,7 +174,25 @@ def pod(body: Json) -> Pod:
         ready=conditions.get("Ready", {}).get("status") == "True",
         finished=status.get("phase") in {"Failed", "Succeeded"},
         problem=_problem(status, conditions),
+        at_gate="running" in check.get("state", {}),
+        asks=_asks(body["spec"]),
+        first_start=_is_first_start(body["spec"]),
+        lived="running" in etcd.get("state", {}) or etcd.get("restartCount", 0) > 0,
+        pending_since=_moment(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "False" else None,
     )
+
+
+def _asks(spec: Json) -> tuple[str, ...]:
+    """The peer URLs that the Pod's start check asks, if it is one of a first start."""
+    arguments = _container(spec.get("initContainers", ()), START_CHECK_CONTAINER).get("args", ())
+    asked = next((argument for argument in arguments if argument.startswith(ASK)), ASK)
+    return tuple(url for url in asked.removeprefix(ASK).split(",") if url)
+
+
+def _is_first_start(spec: Json) -> bool:
+    """Whether etcd reads a permission of a first start."""
+    environment = _container(spec.get("containers", ()), ETCD_CONTAINER).get("env", ())
+    return any(variable["name"] == PERMISSION_VARIABLE for variable in environment)
 
 
 def _container(statuses: Any, name: str) -> Json:
@@ -149,8 +219,8 @@ def _troubles(containers: list[Json]) -> Iterator[Problem]:
         ended = state.get("terminated") or (last if reason in START_TROUBLE else {})
         # What the kubelet says of its pause comes last: it hides the cause, and changes each time.
         said = ended.get("message") or ended.get("reason") or waiting.get("message") or reason
-        if loss := _loss(name, ended, f"{said} {waiting.get('message', '')}"):
-            yield Problem(Cause.DATA_LOST, loss)
+        if problem := _of_data(name, ended, f"{said} {waiting.get('message', '')}"):
+            yield problem
         elif reason in IMAGE_TROUBLE:
             yield Problem(Cause.IMAGE, f"{container['image']}: {waiting.get('message', reason)}")
         elif reason in CONFIG_TROUBLE:
@@ -159,15 +229,24 @@ def _troubles(containers: list[Json]) -> Iterator[Problem]:
             yield Problem(Cause.CRASHING, f"{name} exited with {ended['exitCode']}: {_last_line(said)}")
 
 
-def _loss(container: str, ended: Json, words: str) -> str:
-    """What shows that a container did not start because the member's data is gone; empty if nothing does."""
+def _of_data(container: str, ended: Json, words: str) -> Problem | None:
+    """What an end says of the member's data.
+
+    Only the start check's own verdict proves that it is gone, and only etcd's own words that it is damaged. That etcd
+    cannot be started through the link on the volume, or finds no log, is a suspicion: a volume that cannot be read for
+    a moment, or an image without etcd at its usual place, brings about the same.
+    """
+    message = ended.get("message", "")
     if container == START_CHECK_CONTAINER and ended.get("exitCode") == ExitCode.DATA_LOST:
-        return _verdict(ended.get("message", ""))
+        return Problem(Cause.DATA_LOST, _verdict(message))
+    if container != ETCD_CONTAINER:
+        return None
     if START_COMMAND in words and "no such file" in words.lower():
-        return "the volume is empty, and the container was restarted in place on it"
-    if container == ETCD_CONTAINER and NOT_NAMED in words:
-        return "its write-ahead log is gone, and it may not start without one"
-    return ""
+        return Problem(Cause.START_REFUSED, "the volume has not what starts etcd")
+    if NOT_NAMED in words:
+        return Problem(Cause.START_REFUSED, "etcd finds no write-ahead log, and may not start without one")
+    damaged = damage(message)
+    return Problem(Cause.DATA_DAMAGED, damaged) if damaged else None
 
 
 def _verdict(message: str) -> str:

@@ -32,4 +32,5 @@ async def observe(kube: Kube, etcd: EtcdClient, *, namespace: str, name: str, no
         strangers=objects.strangers,
         etcd=await etcd_reader.read(etcd, objects),
         at=now,
+        nodes=objects.nodes,
     )

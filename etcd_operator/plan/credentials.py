@@ -6,11 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.cluster import ClientTLS, PeerTLS
+from etcd_operator.etcd.errors import hex_id
 from etcd_operator.observation import Unknown
 from etcd_operator.pki import KeyPair, Profile, ca_problem, reissue_reason
 from etcd_operator.plan.model import Credentials, Leaf, Plan, WriteCredentials
 from etcd_operator.resources import secret as keys
-from etcd_operator.resources.names import WITHDRAWN, cluster_endpoint, initial_cluster, peer_names, server_names
+from etcd_operator.resources.names import (
+    WITHDRAWN,
+    cluster_endpoint,
+    initial_cluster,
+    member_of,
+    peer_names,
+    server_names,
+)
 from etcd_operator.resources.ownership import cluster_labels, member_labels
 
 if TYPE_CHECKING:
@@ -73,16 +81,19 @@ def keep(situation: Situation) -> Plan | None:
 def permitted(situation: Situation, member: str) -> bool:
     """Whether an empty data directory of `member` may be bootstrapped.
 
-    Until the cluster has formed every first member may; afterwards only one that etcd itself lists as never started.
-    A permission that was withdrawn stays so: nothing makes a member that has started one that never did.
+    Until the cluster has formed every first member may; afterwards only one that etcd itself lists as never started,
+    or a newcomer that etcd does not list yet, whose process waits at the gate until it does. A permission that was
+    withdrawn stays so: nothing makes a member that has started one that never did.
     """
     found = situation.seen.secrets.get(member)
     if found is not None and found.data.get(keys.INITIAL_CLUSTER) == WITHDRAWN.encode():
         return False
     if not situation.record.formed:
         return True
+    if isinstance(situation.seen.etcd.members, Unknown):
+        return False
     listed = situation.listed(member)
-    return listed is not None and not listed.started
+    return member in situation.record.joining if listed is None else not listed.started
 
 
 def _wanted(situation: Situation) -> Iterator[Credentials]:
@@ -96,8 +107,17 @@ def _wanted(situation: Situation) -> Iterator[Credentials]:
     yield Credentials(
         identity.client_secret, labels, leaves, bundles, {keys.ENDPOINTS: cluster_endpoint(identity, tls)}
     )
-    for member in situation.record.members:
-        yield _member(situation, member)
+    for member in situation.record.present:
+        if member in situation.seen.secrets or _may_know(situation, member):
+            yield _member(situation, member)
+
+
+def _may_know(situation: Situation, member: str) -> bool:
+    """Whether the first Secret of `member` can say who the others are: that of a newcomer only by etcd's own list.
+
+    Written without it, the Secret would withdraw a permission that was never given.
+    """
+    return member in situation.record.members or not isinstance(situation.seen.etcd.members, Unknown)
 
 
 def _client_leaf(mode: ClientTLS, common_name: str, authority: str) -> tuple[Leaf, ...]:
@@ -114,16 +134,25 @@ def _member(situation: Situation, member: str) -> Credentials:
     if tls.client is not ClientTLS.OFF:
         leaves.append(Leaf("server", Profile.SERVER, member, server_names(identity, member), identity.client_ca_secret))
         bundles[keys.CLIENT_CA] = identity.client_ca_secret
-    texts = {keys.INITIAL_CLUSTER: _permission(situation, member)}
+    texts = {keys.INITIAL_CLUSTER: permission(situation, member)}
     return Credentials(member, member_labels(identity, member), tuple(leaves), bundles, texts)
 
 
-def _permission(situation: Situation, member: str) -> str:
-    """What the member's Secret says of its first start; as it stands while etcd cannot be asked."""
+def permission(situation: Situation, member: str) -> str:
+    """What the member's Secret says of its first start; as it stands while etcd cannot be asked.
+
+    After the formation it is etcd's own list with the member in it, because etcd starts a newcomer with no other.
+    """
+    identity, tls, agreed = situation.identity, situation.spec.tls, situation.seen.etcd.members
     if permitted(situation, member):
-        return initial_cluster(situation.identity, situation.record.members, situation.spec.tls)
+        if isinstance(agreed, Unknown) or not situation.record.formed:
+            return initial_cluster(identity, situation.record.members, tls)
+        named = [(member_of(identity, entry.peer_urls, tls), entry) for entry in agreed.members]
+        ours = {name for name, _ in named if name is not None}
+        others = [(hex_id(entry.id), url) for name, entry in named if name is None for url in entry.peer_urls]
+        return initial_cluster(identity, {*ours, member}, tls, others=others)
     found = situation.seen.secrets.get(member)
-    if found is not None and isinstance(situation.seen.etcd.members, Unknown):
+    if found is not None and isinstance(agreed, Unknown):
         return found.data.get(keys.INITIAL_CLUSTER, b"").decode() or WITHDRAWN
     return WITHDRAWN
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.api.cluster import OnDelete
 from etcd_operator.etcd.quorum import quorum
+from etcd_operator.plan.changes import promotable
 from etcd_operator.plan.credentials import authorities, may_make_authority, permitted
+from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, CreateAuthority, Patch, Plan
 from etcd_operator.resources.budget import disruption_budget
 from etcd_operator.resources.claim import member_claim
@@ -54,9 +56,9 @@ def _missing(situation: Situation) -> Iterator[Step]:
     if identity.client_service not in seen.services:
         yield Create(Kind.SERVICE, identity.client_service, client_service(identity), "what applications connect to")
     if identity.disruption_budget not in seen.budgets:
-        budget = disruption_budget(identity, voters=len(situation.record.members))
+        budget = disruption_budget(identity, voters=_voters(situation) or len(situation.record.members))
         yield Create(Kind.BUDGET, identity.disruption_budget, budget, "no drain may take the quorum away")
-    for member in situation.record.members:
+    for member in situation.record.present:
         if member not in seen.services:
             yield Create(Kind.SERVICE, member, member_service(identity, member), f"the stable address of {member}")
         if member not in seen.claims and permitted(situation, member):
@@ -64,8 +66,19 @@ def _missing(situation: Situation) -> Iterator[Step]:
 
 
 def _wrong_budget(situation: Situation) -> Iterator[Step]:
-    needed = quorum(len(situation.record.members))
-    for budget in situation.seen.budgets.values():
-        if budget.meta.name == situation.identity.disruption_budget and budget.min_available != needed:
-            patch = {"spec": {"minAvailable": needed}}
-            yield Patch(Kind.BUDGET, budget.meta, patch, f"the quorum of {len(situation.record.members)} is {needed}")
+    """The budget counts etcd's own voters; the next one before it votes, and one that left only when it is gone."""
+    voters, budget = _voters(situation), situation.seen.budgets.get(situation.identity.disruption_budget)
+    if voters is None or budget is None or budget.min_available == quorum(voters):
+        return
+    needed = quorum(voters)
+    yield Patch(Kind.BUDGET, budget.meta, {"spec": {"minAvailable": needed}}, f"the quorum of {voters} is {needed}")
+
+
+def _voters(situation: Situation) -> int | None:
+    """How many members vote, or will in a moment; None while etcd cannot be asked."""
+    if not situation.record.formed:
+        return len(situation.record.members)
+    listed = membership(situation)
+    if listed is None:
+        return None
+    return listed.size + (1 if promotable(situation, listed) is not None else 0)

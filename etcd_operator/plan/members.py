@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from etcd_operator.observation import Cause, Unknown
+from etcd_operator.observation import Cause, Departure, Suspect
 from etcd_operator.plan.credentials import permitted
+from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
@@ -42,16 +44,47 @@ def admit(situation: Situation) -> Plan | None:
     return Plan("AdmitMembers", f"{len(steps)} members may take clients", situation.record, steps, wake_after=0)
 
 
+def _is_withdrawn(situation: Situation, member: str) -> bool:
+    secret = situation.seen.secrets.get(member)
+    return secret is not None and secret.data.get(INITIAL_CLUSTER) == WITHDRAWN.encode()
+
+
 def _may_serve(situation: Situation, member: str) -> bool:
-    listed, secret = situation.listed(member), situation.seen.secrets.get(member)
+    listed = situation.listed(member)
     return (
         situation.record.formed
         and listed is not None
         and listed.started
         and not listed.is_learner
-        and secret is not None
-        and secret.data.get(INITIAL_CLUSTER) == WITHDRAWN.encode()
+        and _is_withdrawn(situation, member)
     )
+
+
+def suspect(situation: Situation) -> Plan | None:
+    """Record whose Pod did not start on its volume, so that the next Pod looks at it; forget it when the member serves.
+
+    A Pod that starts on data as usual has no start check, which would cost a second at each restart: the link on the
+    volume refuses as well, but does not say why.
+    """
+    seen, record = situation.seen, situation.record
+    if not record.formed:
+        return None
+    listed = membership(situation)
+    healthy = frozenset[str]() if listed is None else listed.healthy
+    kept = tuple(old for old in record.suspects if old.member in record.present and old.member not in healthy)
+    found = tuple(
+        Suspect(name, pod.meta.uid)
+        for name in record.present
+        if (pod := seen.pods.get(name)) is not None
+        and pod.problem is not None
+        and pod.problem.cause is Cause.START_REFUSED
+        and all(old.member != name for old in kept)
+    )
+    if (*kept, *found) == record.suspects:
+        return None
+    names = ", ".join(new.member for new in found)
+    why = f"{names} did not start on its volume, which the next Pod looks at" if found else "the volumes were looked at"
+    return Plan("InspectVolumes", why, replace(record, suspects=(*kept, *found)), wake_after=0)
 
 
 def run(situation: Situation) -> Plan | None:
@@ -60,7 +93,8 @@ def run(situation: Situation) -> Plan | None:
     A Pod is created only when no older Pod of the member exists in whatever phase, its claim is there, and what it
     needs to start stands ready. After the formation a Pod is only ever created on the claim that the member had.
     """
-    steps = tuple(step for member in situation.record.members for step in _steps(situation, member))
+    staying = (member for member in situation.record.present if not _stays_away(situation, member))
+    steps = tuple(step for member in staying for step in _steps(situation, member))
     if steps:
         return Plan("RunMembers", "; ".join(step.why for step in steps), situation.record, steps)
     if situation.record.formed:
@@ -68,6 +102,32 @@ def run(situation: Situation) -> Plan | None:
     waiting = [member for member in situation.record.members if not _running(situation, member)]
     why = f"waiting for {', '.join(waiting)} to start" if waiting else "waiting for the members to agree"
     return Plan("FormCluster", why, situation.record, wake_after=1.0 if waiting else FORMING_WAKE)
+
+
+def await_all(situation: Situation) -> Plan | None:
+    """Say who does not serve although nothing can be done for it: it is starting, or silent."""
+    listed = membership(situation)
+    silent = [name for name in situation.record.members if listed is None or name not in listed.healthy]
+    if not situation.record.formed or not silent:
+        return None
+    return Plan("AwaitMembers", f"waiting for {', '.join(silent)} to serve", situation.record)
+
+
+def _stays_away(situation: Situation, member: str) -> bool:
+    """Whether the member gets no new Pod, because it is on its way out.
+
+    One that has its data does get one while no quorum can be asked: what it knows may be needed to have one again.
+    """
+    leaving = situation.record.removing
+    if leaving is None or leaving.member != member or member in situation.seen.pods:
+        return False
+    match leaving.cause:
+        case Departure.SCALE_IN:
+            return membership(situation) is not None
+        case Departure.DATA_LOST:
+            return True
+        case Departure.NODE_LOST:
+            return False
 
 
 def _running(situation: Situation, member: str) -> bool:
@@ -86,8 +146,9 @@ def _steps(situation: Situation, member: str) -> Iterator[Step]:
         claim is not None and not claim.meta.deleting and member in seen.secrets and _addresses_known(situation, member)
     ):
         start = _start(situation, member)
-        body = member_pod(identity, situation.spec, member, start=start, gate=situation.gate)
-        yield Create(Kind.POD, member, body, f"{member} has no Pod")
+        if start is not None:
+            body = member_pod(identity, situation.spec, member, start=start, gate=situation.gate)
+            yield Create(Kind.POD, member, body, f"{member} has no Pod")
 
 
 def _addresses_known(situation: Situation, member: str) -> bool:
@@ -100,22 +161,55 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
     """Why the Pod cannot stay; None if it can."""
     if pod.finished:
         return f"the Pod of {member} ended and does not come back"
-    if pod.problem is not None and pod.problem.cause is Cause.DATA_LOST and permitted(situation, member):
+    cause = None if pod.problem is None else pod.problem.cause
+    if cause is Cause.DATA_LOST and permitted(situation, member) and not pod.first_start:
         return f"{member} may start on an empty volume, and its Pod does not"
+    outdated = pod.meta.annotations.get(POD_HASH) != pod_hash(situation.identity, situation.spec, member)
+    if outdated and not (situation.record.formed and pod.running):
+        return f"the Pod of {member} is not as specified"
     if situation.record.formed:
+        return _unlooked(situation, pod) or _claimless(situation, pod) or _deaf(situation, pod)
+    return f"{member} did not start on its volume" if cause is Cause.START_REFUSED else None
+
+
+def _unlooked(situation: Situation, pod: Pod) -> str | None:
+    """Why a Pod makes way for one that looks at the volume; that one stays, whatever it finds."""
+    suspect = situation.record.suspect(pod.member)
+    if suspect is None or suspect.pod_uid != pod.meta.uid:
         return None
-    wanted = pod_hash(situation.identity, situation.spec, member)
-    return None if pod.meta.annotations.get(POD_HASH) == wanted else f"the Pod of {member} is not as specified"
+    return f"{pod.member} did not start on its volume: its next Pod looks at it"
 
 
-def _start(situation: Situation, member: str) -> FirstStart | Restart:
-    """How the next Pod of `member` starts.
+def _claimless(situation: Situation, pod: Pod) -> str | None:
+    """Why a newcomer's Pod is of no use: the claim under it goes as soon as it ends, and another is made then."""
+    claim = situation.seen.claims.get(pod.member)
+    waits = pod.member in situation.record.joining and not pod.lived
+    return f"the claim of {pod.member} is going" if waits and (claim is None or claim.meta.deleting) else None
+
+
+def _deaf(situation: Situation, pod: Pod) -> str | None:
+    """Why a Pod at the gate can never get through: none of those that it asks serves any more."""
+    listed = membership(situation)
+    if listed is None or not pod.at_gate or not pod.asks:
+        return None
+    urls = {url for name in listed.healthy for url in listed.voters[name].peer_urls}
+    return f"none of the members that {pod.member} asks serves" if urls.isdisjoint(pod.asks) else None
+
+
+def _start(situation: Situation, member: str) -> FirstStart | Restart | None:
+    """How the next Pod of `member` starts; None while that cannot be said.
 
     `new` only before the formation. After it a Pod may start on an empty directory only if etcd itself says that the
-    member never started; while etcd cannot be asked, it starts with its data or not at all.
+    member never started, and then waits at the gate. While etcd cannot be asked, who has started before does so with
+    its data or not at all: a quorum may need it, a newcomer that was just promoted too.
     """
-    if not situation.record.formed:
-        return FirstStart(ClusterState.NEW)
-    if isinstance(situation.seen.etcd.members, Unknown) or not permitted(situation, member):
-        return Restart()
-    return FirstStart(ClusterState.EXISTING)
+    record = situation.record
+    if not record.formed:
+        return FirstStart(ClusterState.NEW, ask=tuple(name for name in record.members if name != member))
+    listed = membership(situation)
+    if listed is None and member in record.joining and not _is_withdrawn(situation, member):
+        return None
+    if listed is None or not permitted(situation, member):
+        return Restart(inspect=record.suspect(member) is not None)
+    ask = tuple(name for name in sorted(listed.healthy) if name != member)
+    return FirstStart(ClusterState.EXISTING, ask=ask, cluster_id=record.cluster_id) if ask else None

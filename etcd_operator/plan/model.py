@@ -45,11 +45,15 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete an object, only while it is the very one that was observed."""
+    """Delete an object, only while it is the very one that was observed.
+
+    `at_once` does not wait for the node: only for a Pod whose member has left etcd's list for good.
+    """
 
     kind: Kind
     target: Meta
     why: str
+    at_once: bool = False
 
     @property
     def name(self) -> str:
@@ -104,7 +108,45 @@ class WriteCredentials:
         return self.wanted.name
 
 
-Step = Create | Patch | Delete | CreateAuthority | WriteCredentials
+@dataclass(frozen=True, slots=True)
+class AddLearner:
+    """Add a newcomer to etcd's list, as a learner: it gets the data and has no vote yet."""
+
+    member: str
+    peer_url: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Make a voter of a learner."""
+
+    member: str
+    member_id: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take a member out of etcd's list, for good."""
+
+    member: str
+    member_id: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveLeader:
+    """Hand leadership to `member`."""
+
+    member: str
+    member_id: int
+    why: str
+
+
+MembershipChange = AddLearner | Promote | Remove
+Step = Create | Patch | Delete | CreateAuthority | WriteCredentials | MembershipChange | MoveLeader
+"""Steps on etcd are carried out only while its member list is the one that was observed."""
 
 
 @dataclass(frozen=True, slots=True)

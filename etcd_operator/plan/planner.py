@@ -5,6 +5,9 @@
 | 1 | refuse | deleted, paused, or something that is not ours in the way: no step may be taken at all |
 | 2 | name members | what later passes must know is recorded before anything that depends on it is made |
 | 3 | record the formation | from the moment it is known, an empty volume must never start again |
+| 4 | suspect volumes | on which a Pod did not start: the next Pod looks before the member is given up or waited for |
+| 5 | settle the members | what etcd's own list says is taken over before anything is decided from the record |
+| 6 | choose the members | who joins and who leaves is recorded before the first step for it |
 
 The first of these that has something to do decides alone. If none has, the following act together, because a step
 that Kubernetes refuses to one of them must not keep another from keeping members alive. None relies on a step of
@@ -12,12 +15,13 @@ another in the same plan: each looks only at what was observed, and no step take
 
 | priority | concern | what it waits for |
 | --- | --- | --- |
-| 4 | take away the given-up | nothing; a first start that was given up must not compete for nodes and quota |
-| 5 | foundations | nothing: names resolve and authorities exist before the first process asks for them |
-| 6 | credentials | their authority; permissions that are used up are withdrawn, certificates renewed in time |
-| 7 | claims' owner | nothing; what happens to the data on deletion follows the spec at once |
-| 8 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
-| 9 | members | Service, Secret and claim: every member has its Pod |
+| 7 | take away what is left | etcd's list without the member: what left must not compete for nodes and quota |
+| 8 | foundations | nothing: names resolve and authorities exist before the first process asks for them |
+| 9 | credentials | their authority; permissions that are used up are withdrawn, certificates renewed in time |
+| 10 | claims' owner | nothing; what happens to the data on deletion follows the spec at once |
+| 11 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
+| 12 | members | Service, Secret and claim: every member has its Pod |
+| 13 | change the members | a quorum of healthy voters, before and after; one change at a time |
 """
 
 from __future__ import annotations
@@ -25,7 +29,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from etcd_operator.plan import bootstrap, credentials, foundations, members, refusals
+from etcd_operator.plan import (
+    bootstrap,
+    changes,
+    credentials,
+    foundations,
+    intentions,
+    leftovers,
+    members,
+    obstacles,
+    refusals,
+)
 from etcd_operator.plan.model import Plan
 from etcd_operator.plan.situation import Situation
 
@@ -39,15 +53,19 @@ ALONE: tuple[Callable[[Situation], Plan | None], ...] = (
     refusals.refuse,
     bootstrap.name_members,
     bootstrap.record_formation,
+    members.suspect,
+    intentions.settle,
+    intentions.intend,
 )
 
 TOGETHER: tuple[Callable[[Situation], Plan | None], ...] = (
-    bootstrap.take_away,
+    leftovers.take_away,
     foundations.lay,
     credentials.keep,
     foundations.own_claims,
     members.admit,
     members.run,
+    changes.change,
 )
 
 STABLE_WAKE = 5.0
@@ -61,17 +79,21 @@ def plan(seen: Observation, *, gate: StartCheckImage, entropy: bytes) -> Plan:
     drawn from. Never plans a step from a read that failed.
     """
     situation = Situation(seen, gate, entropy)
-    obstacles = refusals.obstacles(situation)
     for concern in ALONE:
         decision = concern(situation)
         if decision is not None:
-            return replace(decision, blocked=decision.blocked + obstacles)
+            # What the decision takes care of is no obstacle any more.
+            against = obstacles.obstacles(situation.with_record(decision.record))
+            return replace(decision, blocked=decision.blocked + against)
+    against = obstacles.obstacles(situation)
     decisions = [decision for concern in TOGETHER if (decision := concern(situation)) is not None]
     if decisions:
-        return replace(_joined(decisions, situation.record), blocked=obstacles)
-    if obstacles:
-        return Plan("Blocked", obstacles[0].message, situation.record, blocked=obstacles, wake_after=STABLE_WAKE)
-    return Plan("Stable", "everything is as specified", situation.record, wake_after=STABLE_WAKE)
+        return replace(_joined(decisions, situation.record), blocked=against)
+    if against:
+        return Plan("Blocked", against[0].message, situation.record, blocked=against, wake_after=STABLE_WAKE)
+    return members.await_all(situation) or Plan(
+        "Stable", "everything is as specified", situation.record, wake_after=STABLE_WAKE
+    )
 
 
 def _joined(decisions: list[Plan], recorded: Record) -> Plan:

@@ -1,32 +1,18 @@
-"""When no step may be taken at all, and what keeps a member from getting on."""
+"""When no step may be taken at all."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.conditions import BlockReason
-from etcd_operator.observation import Cause
-from etcd_operator.plan.credentials import lost_authorities, permitted
 from etcd_operator.plan.model import Blocked, Plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from etcd_operator.observation import Stranger
     from etcd_operator.plan.situation import Situation
-
-_REASON = {
-    Cause.UNSCHEDULABLE: BlockReason.UNSCHEDULABLE,
-    Cause.IMAGE: BlockReason.IMAGE,
-    Cause.DATA_LOST: BlockReason.DATA_LOST,
-    Cause.CRASHING: BlockReason.CRASHING,
-    Cause.CONTAINER_CONFIG: BlockReason.CONTAINER_CONFIG,
-    Cause.STORAGE: BlockReason.STORAGE,
-    Cause.NODE: BlockReason.NODE,
-}
 
 
 def refuse(situation: Situation) -> Plan | None:
@@ -46,8 +32,8 @@ def refuse(situation: Situation) -> Plan | None:
     remains = _remains(situation)
     if not situation.record.members and remains:
         message = (
-            f"status.bootstrap is gone, but {remains} of this cluster exists: "
-            "put status.bootstrap.members and status.clusterID back; nothing is started over them"
+            f"status.membership is gone, but {remains} of this cluster exists: "
+            "put status.membership.members and status.clusterID back; nothing is started over them"
         )
         return _refusal(situation, "Blocked", Blocked("name the members", BlockReason.RECORD_LOST, message))
     proof = _formed_once(situation)
@@ -57,43 +43,13 @@ def refuse(situation: Situation) -> Plan | None:
     return None
 
 
-def obstacles(situation: Situation) -> tuple[Blocked, ...]:
-    """What keeps each member from getting on, in Kubernetes' own words."""
-    return tuple(_obstacles(situation))
-
-
-def _obstacles(situation: Situation) -> Iterator[Blocked]:
-    for name, problem in lost_authorities(situation).items():
-        message = f"Secret {name}: {problem}; put it back from a copy. Members go on with the certificates they have"
-        yield Blocked("renew certificates", BlockReason.AUTHORITY_LOST, message)
-    for member in situation.record.members:
-        yield from _obstacles_of(situation, member)
-
-
-def _obstacles_of(situation: Situation, member: str) -> Iterator[Blocked]:
-    pod, claim = situation.seen.pods.get(member), situation.seen.claims.get(member)
-    action, out = f"start {member}", "it stays out of the cluster, for it would forget what it acknowledged"
-    if claim is None and not permitted(situation, member):
-        yield Blocked(action, BlockReason.DATA_LOST, f"claim {member} is gone, and with it this member's data; {out}")
-    elif pod is not None and pod.problem is not None and pod.problem.cause is Cause.DATA_LOST:
-        yield Blocked(action, BlockReason.DATA_LOST, f"{pod.problem.message}; {out}")
-    elif claim is not None and claim.problem is not None:
-        # What keeps a claim from being bound also keeps the Pod from being scheduled; the claim has the cause.
-        yield Blocked(action, _REASON[claim.problem.cause], f"claim {member}: {claim.problem.message}")
-    elif pod is not None and pod.problem is not None:
-        yield Blocked(action, _REASON[pod.problem.cause], pod.problem.message)
-    if claim is not None and claim.meta.deleting and situation.record.formed:
-        message = f"claim {member} is being deleted; its data goes when the Pod ends: copy it now, if it is needed"
-        yield Blocked(f"keep {member}", BlockReason.DATA_LOST, message)
-
-
 def _refusal(situation: Situation, action: str, *blocked: Blocked) -> Plan:
     return Plan(action, blocked[0].message, situation.record, blocked=blocked)
 
 
 def _own(situation: Situation) -> frozenset[tuple[str, str]]:
     """Kind and name of each object that the cluster must have for itself."""
-    identity, members = situation.identity, situation.record.members
+    identity, members = situation.identity, situation.record.present
     secrets = (
         identity.client_secret,
         identity.operator_secret,

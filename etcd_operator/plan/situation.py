@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from etcd_operator.observation import Unknown
-from etcd_operator.resources.names import SUFFIX_ALPHABET, SUFFIX_LENGTH, Identity, member_name, peer_url
+from etcd_operator.resources.names import SUFFIX_ALPHABET, SUFFIX_LENGTH, Identity, member_name, member_of, peer_url
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import ClusterSpec
@@ -53,8 +53,8 @@ class Situation:
         return next((listed for listed in members.members if url in listed.peer_urls), None)
 
     def fresh_names(self, count: int) -> tuple[str, ...]:
-        """`count` member names that this cluster has not recorded: names are never used again."""
-        used, names, turn = {*self.record.members, *self.record.abandoned}, list[str](), 0
+        """`count` member names that nothing of this cluster has: names are never used again."""
+        used, names, turn = self._names_in_use(), list[str](), 0
         while len(names) < count:
             name = member_name(self.identity, _suffix(self.entropy, turn))
             turn += 1
@@ -62,6 +62,20 @@ class Situation:
                 names.append(name)
                 used.add(name)
         return tuple(names)
+
+    def _names_in_use(self) -> set[str]:
+        record, seen = self.record, self.seen
+        listed = () if isinstance(seen.etcd.members, Unknown) else seen.etcd.members.members
+        in_list = {member_of(self.identity, entry.peer_urls, self.spec.tls) for entry in listed}
+        return {
+            *record.present,
+            *(leaver.member for leaver in record.left),
+            *(name for name in in_list if name is not None),
+            *seen.pods,
+            *seen.claims,
+            *seen.secrets,
+            *seen.services,
+        }
 
 
 def _suffix(entropy: bytes, turn: int) -> str:

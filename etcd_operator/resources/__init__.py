@@ -40,7 +40,7 @@ StartCheckImage(reference, pull_policy, pull_secrets: tuple[str, ...])
 member_pod(identity, spec: ClusterSpec, member, *, start: FirstStart | Restart, gate: StartCheckImage)
 pod_hash(identity, spec, member) -> str              # compare with the Pod's annotation POD_HASH: differs = outdated;
                                                      # the same for FirstStart and Restart and for every gate
-ETCD_CONTAINER, VERSION_CONTAINER, START_CHECK_CONTAINER, START_COMMAND, image(spec)
+ETCD_CONTAINER, VERSION_CONTAINER, START_CHECK_CONTAINER, START_COMMAND, start_command(member), image(spec)
 
 from etcd_operator.startcheck import ExitCode, verdict_of
 ExitCode.DATA_LOST == 65              verdict_of(termination_message: str) -> Verdict | None

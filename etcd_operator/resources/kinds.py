@@ -26,6 +26,7 @@ class Kind(Enum):
     SERVICE = Resource("v1", "Service", "services")
     SECRET = Resource("v1", "Secret", "secrets")
     BUDGET = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+    NODE = Resource("v1", "Node", "nodes")
     LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases")
     EVENT = Resource("events.k8s.io/v1", "Event", "events")
     CORE_EVENT = Resource("v1", "Event", "events")

@@ -90,6 +90,17 @@ def peer_url(identity: Identity, member: str, tls: TLS) -> str:
     return f"{scheme}://{member_host(identity, member)}:{PEER_PORT}"
 
 
+def member_of(identity: Identity, urls: Iterable[str], tls: TLS) -> str | None:
+    """The name of the member that has one of these peer URLs; None if no member of this cluster can have it."""
+    for url in urls:
+        name = url.partition("://")[2].partition(".")[0]
+        suffix = name.removeprefix(f"{identity.name}-")
+        ours = len(suffix) == SUFFIX_LENGTH and set(suffix) <= set(SUFFIX_ALPHABET)
+        if ours and url == peer_url(identity, name, tls):
+            return name
+    return None
+
+
 def client_url(identity: Identity, member: str, tls: TLS) -> str:
     """Where a client reaches this member and no other; applications use `cluster_endpoint`."""
     return f"{_client_scheme(tls)}://{member_host(identity, member)}:{CLIENT_PORT}"
@@ -100,9 +111,16 @@ def cluster_endpoint(identity: Identity, tls: TLS) -> str:
     return f"{_client_scheme(tls)}://{identity.client_service}.{identity.namespace}.svc:{CLIENT_PORT}"
 
 
-def initial_cluster(identity: Identity, members: Iterable[str], tls: TLS) -> str:
-    """The first members as etcd's `--initial-cluster`: the permission of those it names to start on an empty volume."""
-    return ",".join(f"{member}={peer_url(identity, member, tls)}" for member in sorted(members))
+def initial_cluster(
+    identity: Identity, members: Iterable[str], tls: TLS, *, others: Iterable[tuple[str, str]] = ()
+) -> str:
+    """Etcd's `--initial-cluster`: the permission of the members it names to start on an empty volume.
+
+    `others` are name and peer URL of members that are not ours but must be named, because etcd starts a newcomer only
+    with the list that it has itself.
+    """
+    ours = ((member, peer_url(identity, member, tls)) for member in members)
+    return ",".join(f"{name}={url}" for name, url in sorted({*ours, *others}))
 
 
 def server_names(identity: Identity, member: str) -> tuple[str, ...]:

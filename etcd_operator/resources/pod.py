@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from etcd_operator.api import GROUP
 from etcd_operator.api.cluster import ClientTLS, PeerTLS
 from etcd_operator.resources.flags import DATA_DIR, TLS_DIR, arguments
-from etcd_operator.resources.names import CLIENT_PORT, METRICS_PORT, PEER_PORT, WITHDRAWN
+from etcd_operator.resources.names import CLIENT_PORT, METRICS_PORT, PEER_PORT, WITHDRAWN, peer_url
 from etcd_operator.resources.ownership import CLUSTER_UID, POD_HASH, member_labels, metadata
 from etcd_operator.resources.secret import (
     CLIENT_CA,
@@ -25,11 +25,14 @@ from etcd_operator.resources.secret import (
 from etcd_operator.resources.start import ClusterState, FirstStart, Restart
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from etcd_operator.api.cluster import TLS, ClusterSpec, Json
     from etcd_operator.resources.names import Identity
 
 __all__ = [
     "ETCD_CONTAINER",
+    "PERMISSION_VARIABLE",
     "START_CHECK_CONTAINER",
     "START_COMMAND",
     "VERSION_CONTAINER",
@@ -40,21 +43,27 @@ __all__ = [
     "image",
     "member_pod",
     "pod_hash",
+    "start_command",
 ]
 
 ETCD_CONTAINER, VERSION_CONTAINER, START_CHECK_CONTAINER = "etcd", "etcd-version", "start-check"
 
 START_COMMAND = f"{DATA_DIR}/member/start"
-"""The link to etcd that only the start check makes.
+"""What the links to etcd begin with that only the start check makes, one for each member on its own volume.
 
-A container that restarts in place does not run its init containers again. If its volume was emptied meanwhile, the link
-went with the data, and the kernel itself refuses to start etcd under its old identity.
+A container that restarts in place does not run its init containers again, and a Pod that starts on data has none, for
+each costs a second. If the volume was emptied meanwhile, or is another member's, the link is not there, and the kernel
+itself refuses to start etcd.
 """
 
 _ETCD = "/usr/local/bin/etcd"
 _VOLUME_MOUNT = {"name": "data", "mountPath": "/var/lib/etcd"}
+_PEER_FILES = "peer-tls"
 _USER = 65532
-_ENVIRONMENT_VARIABLE = "ETCD_INITIAL_CLUSTER"
+_SHORT_PANICS = {"name": "GOTRACEBACK", "value": "none"}
+"""Kubernetes keeps 2 KiB of what a container said last: without the stacks, the cause is among it."""
+PERMISSION_VARIABLE = "ETCD_INITIAL_CLUSTER"
+"""In the environment of a first start: the permission to start on an empty volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,11 @@ class StartCheckImage:
     reference: str
     pull_policy: str
     pull_secrets: tuple[str, ...]
+
+
+def start_command(member: str) -> str:
+    """The link on the volume through which `member` starts."""
+    return f"{START_COMMAND}-{member}"
 
 
 def image(spec: ClusterSpec) -> str:
@@ -83,8 +97,8 @@ def member_pod(
 def pod_hash(identity: Identity, spec: ClusterSpec, member: str) -> str:
     """A digest of the Pod that `spec` asks for, to compare with the annotation POD_HASH of the Pod that runs.
 
-    Neither how the member started nor the start check is part of it: a Pod of a first start is not outdated because the
-    cluster has formed, and upgrading the operator restarts no member.
+    Neither how the member started nor what runs before etcd is part of it: a Pod of a first start is not outdated
+    because the cluster has formed, and upgrading the operator restarts no member.
     """
     body = _body(identity, spec, member, Restart(), None)
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
@@ -107,7 +121,8 @@ def _users(entries: dict[str, str]) -> dict[str, str]:
 def _spec(
     identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage | None
 ) -> Json:
-    checks = [] if gate is None else [_start_check(spec, member, start, gate)]
+    looks = isinstance(start, FirstStart) or start.inspect
+    checks = [_start_check(identity, spec, member, start, gate)] if looks and gate is not None else []
     secrets = (*spec.image.pull_secrets, *(() if gate is None else gate.pull_secrets))
     return {
         "hostname": member,
@@ -124,9 +139,9 @@ def _spec(
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "imagePullSecrets": [{"name": name} for name in dict.fromkeys(secrets)],
-        "initContainers": [_version(spec), *checks],
+        "initContainers": [*_versions(spec, start), *checks],
         "containers": [_etcd(identity, spec, member, start)],
-        "volumes": _volumes(spec.tls, member),
+        "volumes": _volumes(spec.tls, member, start),
         **_placement(identity, spec),
     }
 
@@ -179,31 +194,61 @@ def _container(spec: ClusterSpec, name: str, reference: str, pull_policy: str) -
     }
 
 
-def _version(spec: ClusterSpec) -> Json:
-    """Pulls etcd's image before anything waits for the member, and shows that its tag has an etcd."""
-    common = _container(spec, VERSION_CONTAINER, image(spec), spec.image.pull_policy)
-    return {**common, "command": [_ETCD, "--version"]}
+def _versions(spec: ClusterSpec, start: FirstStart | Restart) -> Iterator[Json]:
+    """Pulls etcd's image before the cluster is told of a newcomer, and shows that its tag has an etcd.
+
+    Nobody else waits for that: another image that cannot be pulled is told by etcd's own container as well.
+    """
+    if isinstance(start, FirstStart) and start.state is ClusterState.EXISTING:
+        common = _container(spec, VERSION_CONTAINER, image(spec), spec.image.pull_policy)
+        yield {**common, "command": [_ETCD, "--version"]}
 
 
-def _start_check(spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage) -> Json:
+def _start_check(
+    identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage
+) -> Json:
     """The start check. It reads the same permission as etcd from the same place, so that the two never disagree."""
-    permission = f"$({_ENVIRONMENT_VARIABLE})" if isinstance(start, FirstStart) else WITHDRAWN
+    permission = f"$({PERMISSION_VARIABLE})" if isinstance(start, FirstStart) else WITHDRAWN
+    args = [f"--name={member}", f"--data-dir={DATA_DIR}", f"--initial-cluster={permission}", f"--etcd={_ETCD}"]
+    files = {"name": _PEER_FILES, "mountPath": TLS_DIR, "readOnly": True}
     return {
         **_container(spec, START_CHECK_CONTAINER, gate.reference, gate.pull_policy),
         "command": ["python3", "-I", "-m", "etcd_operator.startcheck"],
-        "args": [f"--name={member}", f"--data-dir={DATA_DIR}", f"--initial-cluster={permission}", f"--etcd={_ETCD}"],
+        "args": [*args, *_question(identity, spec.tls, member, start)],
         "env": _permission(member, start),
-        "volumeMounts": [_VOLUME_MOUNT],
+        "volumeMounts": [_VOLUME_MOUNT, files] if _asks_with_tls(spec.tls, start) else [_VOLUME_MOUNT],
     }
+
+
+def _question(identity: Identity, tls: TLS, member: str, start: FirstStart | Restart) -> Iterator[str]:
+    """What a first start asks the other members; a later one asks nobody."""
+    if isinstance(start, Restart):
+        return
+    if start.state is ClusterState.EXISTING:
+        yield "--wait"
+    if start.ask:
+        yield f"--ask={','.join(peer_url(identity, other, tls) for other in start.ask)}"
+        yield f"--peer-url={peer_url(identity, member, tls)}"
+    if start.cluster_id is not None:
+        yield f"--cluster-id={start.cluster_id:x}"
+    if _asks_with_tls(tls, start):
+        yield f"--peer-cert-file={TLS_DIR}/{PEER_CERTIFICATE}"
+        yield f"--peer-key-file={TLS_DIR}/{PEER_KEY}"
+        yield f"--peer-trusted-ca-file={TLS_DIR}/{PEER_CA}"
+
+
+def _asks_with_tls(tls: TLS, start: FirstStart | Restart) -> bool:
+    """Whether the start check needs the member's peer certificate."""
+    return isinstance(start, FirstStart) and bool(start.ask) and tls.peer is not PeerTLS.OFF
 
 
 def _etcd(identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart) -> Json:
     files = {"name": "tls", "mountPath": TLS_DIR, "readOnly": True}
     return {
         **_container(spec, ETCD_CONTAINER, image(spec), spec.image.pull_policy),
-        "command": [START_COMMAND],
+        "command": [start_command(member)],
         "args": list(arguments(identity, spec, member, start=start)),
-        "env": _permission(member, start),
+        "env": [*_permission(member, start), _SHORT_PANICS],
         "ports": [
             {"name": "client", "containerPort": CLIENT_PORT, "protocol": "TCP"},
             {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
@@ -227,7 +272,7 @@ def _permission(member: str, start: FirstStart | Restart) -> list[Json]:
     if isinstance(start, Restart):
         return []
     source = {"secretKeyRef": {"name": member, "key": INITIAL_CLUSTER}}
-    return [{"name": _ENVIRONMENT_VARIABLE, "valueFrom": source}]
+    return [{"name": PERMISSION_VARIABLE, "valueFrom": source}]
 
 
 def _probe(path: str, *, every: int, timeout: int, failures: int) -> Json:
@@ -240,17 +285,25 @@ def _probe(path: str, *, every: int, timeout: int, failures: int) -> Json:
     }
 
 
-def _volumes(tls: TLS, member: str) -> list[Json]:
-    data: Json = {"name": "data", "persistentVolumeClaim": {"claimName": member}}
-    files = _files(tls)
-    if not files:
-        return [data]
-    items = [{"key": name, "path": name} for name in files]
-    return [data, {"name": "tls", "secret": {"secretName": member, "defaultMode": 0o440, "items": items}}]
+def _volumes(tls: TLS, member: str, start: FirstStart | Restart) -> list[Json]:
+    volumes: list[Json] = [{"name": "data", "persistentVolumeClaim": {"claimName": member}}]
+    if files := _files(tls):
+        volumes.append(_secret_volume("tls", member, files))
+    if _asks_with_tls(tls, start):
+        volumes.append(_secret_volume(_PEER_FILES, member, _peer_files(tls)))
+    return volumes
+
+
+def _secret_volume(name: str, member: str, files: tuple[str, ...]) -> Json:
+    items = [{"key": file, "path": file} for file in files]
+    return {"name": name, "secret": {"secretName": member, "defaultMode": 0o440, "items": items}}
 
 
 def _files(tls: TLS) -> tuple[str, ...]:
     """The files that etcd needs from the member's Secret, and the authority for who runs etcdctl in the Pod."""
-    peer = (PEER_CERTIFICATE, PEER_KEY, PEER_CA) if tls.peer is not PeerTLS.OFF else ()
     client = (SERVER_CERTIFICATE, SERVER_KEY, CLIENT_CA) if tls.client is not ClientTLS.OFF else ()
-    return (*peer, *client)
+    return (*_peer_files(tls), *client)
+
+
+def _peer_files(tls: TLS) -> tuple[str, ...]:
+    return (PEER_CERTIFICATE, PEER_KEY, PEER_CA) if tls.peer is not PeerTLS.OFF else ()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from etcd_operator.api.cluster import duration_text
 from etcd_operator.api.conditions import ConditionType, Reason
 from etcd_operator.etcd.quorum import quorum
+from etcd_operator.observation import Unknown
 from etcd_operator.status.health import member_phase, members
 from etcd_operator.status.moment import timestamp
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from etcd_operator.status.health import Health
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+RESTING = frozenset({"Stable", "Blocked", "Paused", "Deleting", "AwaitMembers", "AwaitNode"})
+"""Plans that wait for nothing that goes on by itself."""
+
 NOT_FORMED = "the first members have not formed a cluster yet"
 CANNOT_ASK = "no member answers the operator"
 
@@ -40,6 +45,7 @@ def conditions(seen: Observation, plan: Plan, state: Health, blocked: tuple[Bloc
         _progressing(plan),
         _degraded(seen, state),
         _blocked(seen, blocked),
+        _node_repair(seen),
     )
     return [_condition(finding, old.get(finding.type, {}), seen) for finding in findings]
 
@@ -86,7 +92,7 @@ def _progressing(plan: Plan) -> _Finding:
     kind = ConditionType.PROGRESSING
     if plan.steps or plan.wake_after == 0:
         return _Finding(kind, TRUE, Reason.WORKING, plan.reason)
-    if plan.action == "FormCluster":
+    if plan.action not in RESTING:
         return _Finding(kind, TRUE, Reason.WAITING, plan.reason)
     return _Finding(kind, FALSE, Reason.STABLE, "nothing is being changed")
 
@@ -97,7 +103,8 @@ def _degraded(seen: Observation, state: Health) -> _Finding:
         return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
     if state.quorate is None:
         return _Finding(kind, UNKNOWN, Reason.CANNOT_ASK, CANNOT_ASK)
-    unhealthy = [name for name, _ in members(seen) if member_phase(seen, name)[0] != "Healthy"]
+    joining = seen.cluster.record.joining
+    unhealthy = [name for name, _ in members(seen) if name not in joining and member_phase(seen, name)[0] != "Healthy"]
     if unhealthy:
         return _Finding(kind, TRUE, Reason.SOME_UNHEALTHY, f"not healthy: {', '.join(sorted(unhealthy))}")
     return _Finding(kind, FALSE, Reason.ALL_HEALTHY, "every member is healthy")
@@ -112,3 +119,13 @@ def _blocked(seen: Observation, blocked: tuple[Blocked, ...]) -> _Finding:
     kept = ", ".join(f"{stranger.kind} {stranger.name}" for stranger in seen.strangers)
     message = f"nothing is blocked; left alone, of an earlier cluster: {kept}" if kept else "nothing is blocked"
     return _Finding(kind, FALSE, Reason.NOT_BLOCKED, message)
+
+
+def _node_repair(seen: Observation) -> _Finding:
+    kind = ConditionType.NODE_REPAIR
+    if isinstance(seen.nodes, Unknown):
+        message = f"the operator may not read nodes, so no member of a lost node is replaced: {seen.nodes.reason}"
+        return _Finding(kind, FALSE, Reason.NODES_FORBIDDEN, message)
+    patience = duration_text(seen.cluster.spec.recovery.replace_after)
+    message = f"the member of a node that is away for {patience} is replaced"
+    return _Finding(kind, TRUE, Reason.NODES_WATCHED, message)

@@ -17,6 +17,7 @@ from etcd_operator.resources.names import Identity, cluster_endpoint
 from etcd_operator.resources.ownership import CLUSTER_UID, ROLE, VOTER
 from etcd_operator.status.conditions import conditions
 from etcd_operator.status.health import health, member_phase, members
+from etcd_operator.status.memory import of_all, of_member
 from etcd_operator.status.moment import timestamp
 
 if TYPE_CHECKING:
@@ -24,24 +25,30 @@ if TYPE_CHECKING:
 
     from etcd_operator.api.cluster import Json
     from etcd_operator.etcd.client import Member
-    from etcd_operator.observation import Observation
+    from etcd_operator.observation import Observation, Record
     from etcd_operator.plan.model import Blocked, Plan
     from etcd_operator.status.health import Health
+    from etcd_operator.status.memory import Memory
 
 
-def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...]) -> Json:
+def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...], memory: Memory) -> Json:
     """The whole status for this moment; equal to the one that stands if nothing has changed.
 
-    `blocked` are the refusals of this pass: the plan's own, and the steps that Kubernetes refused.
+    `blocked` are the refusals of this pass: the plan's own, and the steps that were refused. `memory` is what members
+    last said, which is told while no quorum serves.
     """
     cluster, record, state = seen.cluster, plan.record, health(seen)
     identity = Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
+    told = "lastSeen" in cluster.status and state.quorate is None
+    lost = record.formed and (state.quorate is False or told)
     entries = [_member(seen, name, listed) for name, listed in members(seen)]
+    if lost:
+        entries = [_with_last_sight(entry, cluster.status, memory) for entry in entries]
     leader = next((entry["name"] for entry in entries if entry.get("leader")), None)
     phase = _phase(seen, state)
     status: Json = {
         "observedGeneration": cluster.generation,
-        "replicas": len(entries),
+        "replicas": sum(1 for entry in entries if "role" in entry or entry["name"] not in record.joining),
         "readyReplicas": state.healthy,
         "ready": f"{state.healthy}/{cluster.spec.replicas}",
         "selector": f"{CLUSTER_UID}={cluster.meta.uid},{ROLE}={VOTER}",
@@ -52,13 +59,33 @@ def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...]) -> Jso
         "clientService": identity.client_service,
         "clientSecret": identity.client_secret,
         "onDelete": _on_delete(seen),
-        "bootstrap": {"members": list(record.members), "abandoned": list(record.abandoned)},
+        "lastSeen": of_all(memory, cluster.status) if lost else None,
+        "membership": _membership(record),
         "members": entries,
         "phase": phase,
         "plan": _plan(cluster.status.get("plan", {}), plan, blocked, at=seen.at),
         "conditions": conditions(seen, plan, state, blocked),
     }
     return {key: value for key, value in status.items() if value is not None}
+
+
+def _membership(record: Record) -> Json:
+    said: Json = {"members": list(record.members)}
+    if record.joining:
+        said["joining"] = list(record.joining)
+    if (leaving := record.removing) is not None:
+        said["removing"] = {"member": leaving.member, "cause": str(leaving.cause), "reason": leaving.reason}
+    if record.suspects:
+        said["suspects"] = [{"member": suspect.member, "podUID": suspect.pod_uid} for suspect in record.suspects]
+    if record.left:
+        said["left"] = [{"member": leaver.member, "keepClaim": leaver.keep_claim} for leaver in record.left]
+    return said
+
+
+def _with_last_sight(entry: Json, told: Json, memory: Memory) -> Json:
+    before: Json = next((old for old in told.get("members", ()) if old["name"] == entry["name"]), {})
+    sight = of_member(memory, entry["name"], before)
+    return entry if sight is None else {**entry, "lastSeen": sight}
 
 
 def patch(old: Json, new: Json) -> Json:
@@ -121,7 +148,7 @@ def _phase(seen: Observation, state: Health) -> Phase:
         return Phase.UNKNOWN
     if not state.quorate:
         return Phase.NO_QUORUM
-    return Phase.RUNNING if state.healthy == cluster.spec.replicas else Phase.DEGRADED
+    return Phase.RUNNING if state.healthy == state.voters else Phase.DEGRADED
 
 
 def _plan(old: Json, plan: Plan, blocked: tuple[Blocked, ...], *, at: datetime) -> Json:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from etcd_operator.etcd.errors import hex_id
 from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Unknown
-from etcd_operator.resources.names import Identity, peer_url
+from etcd_operator.resources.names import Identity, member_of
 
 if TYPE_CHECKING:
     from etcd_operator.etcd.client import Member
-    from etcd_operator.observation import Observation
+    from etcd_operator.observation import Observation, Pod
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,14 @@ class Health:
 
 def health(seen: Observation) -> Health:
     """The cluster's health as etcd answers it, over the voters of its own list, or of the record without a list."""
-    voters = [name for name, listed in members(seen) if listed is None or not listed.is_learner]
+    joining = seen.cluster.record.joining
+    voters = [
+        name
+        for name, listed in members(seen)
+        if (listed is None and name not in joining) or (listed is not None and not listed.is_learner)
+    ]
     views = seen.etcd.views
-    healthy = sum(1 for name in voters if name in views and views[name].healthy)
+    healthy = sum(1 for name in voters if _serves(seen, name))
     answered = any(not isinstance(view.status, Unknown) for view in views.values())
     running = sum(1 for name in voters if (pod := seen.pods.get(name)) is not None and pod.running)
     agreed = not isinstance(seen.etcd.members, Unknown)
@@ -53,38 +58,62 @@ def health(seen: Observation) -> Health:
 
 
 def members(seen: Observation) -> list[tuple[str, Member | None]]:
-    """Each member by name, with etcd's own entry: all that etcd lists, or without a list those that were recorded."""
+    """Each member by name, with etcd's own entry, and newcomers without one; without a list all that were recorded."""
     cluster = seen.cluster
     identity = Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
     if isinstance(seen.etcd.members, Unknown):
-        return [(name, None) for name in cluster.record.members]
-    names = {peer_url(identity, name, cluster.spec.tls): name for name in cluster.record.members}
-    listed = seen.etcd.members.members
-    return [
-        (next((names[url] for url in entry.peer_urls if url in names), entry.name or hex_id(entry.id)), entry)
-        for entry in listed
-    ]
+        return [(name, None) for name in cluster.record.present]
+    entries: dict[str, Member | None] = {
+        member_of(identity, entry.peer_urls, cluster.spec.tls) or entry.name or hex_id(entry.id): entry
+        for entry in seen.etcd.members.members
+    }
+    return [*entries.items(), *((name, None) for name in cluster.record.joining if name not in entries)]
 
 
 def member_phase(seen: Observation, name: str) -> tuple[str, str]:
     """What a member does, and why it does not serve."""
     pod, view = seen.pods.get(name), seen.etcd.views.get(name)
-    if view is not None and view.healthy:
+    if _serves(seen, name):
         return "Healthy", ""
-    if pod is None:
-        return "Missing", "no Pod"
-    if pod.problem is not None:
-        return "Blocked", f"{pod.problem.cause}: {pod.problem.message}"
-    if not pod.running:
-        return "Starting", ""
+    if name in seen.cluster.record.joining:
+        return _newcomer_phase(seen, name)
+    if pod is None or not pod.running or pod.problem is not None:
+        return _without_process(pod)
     if view is None:
         return "Unknown", "not asked: the operator has no client certificate yet"
     answer = view.status if isinstance(view.status, Unknown) else view.agreed
-    return "Unhealthy", answer.reason if isinstance(answer, Unknown) else ""
+    return "Unhealthy", answer.reason if isinstance(answer, Unknown) else "it answers as another member"
+
+
+def _serves(seen: Observation, name: str) -> bool:
+    """Whether the member serves linearizable reads, as the member that etcd lists under this name."""
+    view = seen.etcd.views.get(name)
+    if view is None or not view.healthy or isinstance(view.status, Unknown):
+        return False
+    listed = next((entry for member, entry in members(seen) if member == name), None)
+    return listed is None or listed.id == view.status.member_id
+
+
+def _without_process(pod: Pod | None) -> tuple[str, str]:
+    if pod is None:
+        return "Missing", "no Pod"
+    return ("Starting", "") if pod.problem is None else ("Blocked", f"{pod.problem.cause}: {pod.problem.message}")
+
+
+def _newcomer_phase(seen: Observation, name: str) -> tuple[str, str]:
+    """How far a newcomer has come that does not vote yet: a learner serves no linearizable reads."""
+    pod = seen.pods.get(name)
+    if pod is not None and pod.problem is not None:
+        return "Blocked", f"{pod.problem.cause}: {pod.problem.message}"
+    listed = () if isinstance(seen.etcd.members, Unknown) else seen.etcd.members.members
+    identity = Identity(seen.cluster.meta.name, seen.cluster.namespace, seen.cluster.meta.uid)
+    if any(member_of(identity, entry.peer_urls, seen.cluster.spec.tls) == name for entry in listed):
+        return "Learning", ""
+    return ("AtGate", "") if pod is not None and pod.at_gate else ("Preparing", "")
 
 
 def leader_id(seen: Observation) -> int:
     """The leader that a quorum of members names; 0 while they name none or different ones."""
     named = [view.status.leader_id for view in seen.etcd.views.values() if not isinstance(view.status, Unknown)]
     best = max(set(named), key=named.count, default=0)
-    return best if named.count(best) >= quorum(len(members(seen))) else 0
+    return best if named.count(best) >= quorum(health(seen).voters) else 0

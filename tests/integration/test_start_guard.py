@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import socket
 import subprocess
-from datetime import UTC, datetime
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
@@ -13,139 +12,28 @@ from typing import TYPE_CHECKING
 import pytest
 from docker.errors import APIError
 
-from e2e.cluster import binaries, engine, images, versions
+from e2e.cluster import binaries
 from e2e.cluster.waiting import until
-from etcd_operator import pki
-from etcd_operator.api.cluster import ClientTLS, PeerTLS
-from etcd_operator.etcd.client import Endpoint, MemberList, Tls
-from etcd_operator.etcd.grpc_client import GrpcEtcdClient
 from etcd_operator.resources import names
-from etcd_operator.resources import secret as keys
 from etcd_operator.resources.flags import EVERY_ADDRESS
-from etcd_operator.resources.ownership import member_labels
-from etcd_operator.resources.pod import ClusterState, FirstStart, Restart, member_pod
+from etcd_operator.resources.pod import START_CHECK_CONTAINER, ClusterState, FirstStart, Restart, member_pod
 from etcd_operator.startcheck import ExitCode
-from tests.integration.etcd_servers import until as answer
-from tests.integration.kubelet import Kubelet, Running
+from tests.integration import rendered
 from tests.integration.ports import free_ports
-from tests.unit.resources.build import GATE, IDENTITY, spec
+from tests.integration.rendered import ENCRYPTED, MEMBERS, NEW, WITHIN, Cluster, agreed_list, others, read, write
+from tests.unit.resources.build import GATE, IDENTITY, container, spec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
     from pathlib import Path
 
-    from etcd_operator.api.cluster import ClusterSpec
+    from etcd_operator.etcd.grpc_client import GrpcEtcdClient
+    from tests.integration.kubelet import Kubelet
 
-MEMBERS = ("orders-bbbbb", "orders-ccccc", "orders-ddddd")
-NEW, EXISTING = FirstStart(ClusterState.NEW), FirstStart(ClusterState.EXISTING)
-ENCRYPTED, SERVER_ONLY, PLAIN = (
-    {"client": "Mutual", "peer": "Mutual"},
-    {"client": "Server", "peer": "Off"},
-    {"client": "Off", "peer": "Off"},
-)
-WITHIN = 10.0
+version, kubelet, cluster, client = rendered.version, rendered.kubelet, rendered.cluster, rendered.client
 
-
-class Cluster:
-    """Three members as the operator makes them."""
-
-    def __init__(self, kubelet: Kubelet, spec: ClusterSpec) -> None:
-        now = datetime.now(UTC)
-        self.kubelet, self.spec = kubelet, spec
-        self.peer_ca = pki.new_ca("peers", fresh=pki.fresh(), now=now)
-        self.client_ca = pki.new_ca("clients", fresh=pki.fresh(), now=now)
-        self.application = pki.issue(self.client_ca, pki.Profile.CLIENT, common_name="shop", fresh=pki.fresh(), now=now)
-        self.permit(MEMBERS)
-
-    def permit(self, members: Iterable[str]) -> None:
-        """Give each member the permission of the first start."""
-        permission = names.initial_cluster(IDENTITY, MEMBERS, self.spec.tls)
-        for member in members:
-            self._write(member, permission)
-
-    def withdraw(self) -> None:
-        """Take every permission back."""
-        for member in MEMBERS:
-            self._write(member, names.WITHDRAWN)
-
-    def start(self, member: str, start: FirstStart | Restart) -> Running:
-        """Start the member's Pod."""
-        return self.kubelet.start(member_pod(IDENTITY, self.spec, member, start=start, gate=GATE))
-
-    def form(self) -> list[Running]:
-        """Start all at once, and withdraw the permissions when they have formed the cluster."""
-        running = [self.start(member, NEW) for member in MEMBERS]
-        for member in running:
-            member.await_probe("/readyz")
-        self.withdraw()
-        return running
-
-    def endpoint(self, running: Running) -> Endpoint:
-        """How the operator calls the member."""
-        tls = None
-        if self.spec.tls.client is not ClientTLS.OFF:
-            mutual = self.spec.tls.client is ClientTLS.MUTUAL
-            tls = Tls(
-                ca=self.client_ca.certificate,
-                certificate=self.application.certificate if mutual else None,
-                key=self.application.key if mutual else None,
-                server_name=names.member_host(IDENTITY, running.name),
-            )
-        return Endpoint(running.name, f"{running.address}:{names.CLIENT_PORT}", tls)
-
-    def _write(self, member: str, permission: str) -> None:
-        now, data = datetime.now(UTC), {keys.INITIAL_CLUSTER: permission.encode()}
-        if self.spec.tls.peer is not PeerTLS.OFF:
-            peer_names = names.peer_names(IDENTITY, member)
-            leaf = pki.issue(
-                self.peer_ca, pki.Profile.PEER, common_name=member, names=peer_names, fresh=pki.fresh(), now=now
-            )
-            data |= {keys.PEER_CERTIFICATE: leaf.certificate, keys.PEER_KEY: leaf.key}
-            data |= {keys.PEER_CA: self.peer_ca.certificate}
-        if self.spec.tls.client is not ClientTLS.OFF:
-            server_names = names.server_names(IDENTITY, member)
-            leaf = pki.issue(
-                self.client_ca, pki.Profile.SERVER, common_name=member, names=server_names, fresh=pki.fresh(), now=now
-            )
-            data |= {keys.SERVER_CERTIFICATE: leaf.certificate, keys.SERVER_KEY: leaf.key}
-            data |= {keys.CLIENT_CA: self.client_ca.certificate}
-        labels = member_labels(IDENTITY, member)
-        self.kubelet.secrets[member] = keys.secret(IDENTITY, member, data, labels=labels)
-
-
-@pytest.fixture(scope="session", params=sorted(versions.ETCD.values()))
-def version(request: pytest.FixtureRequest) -> str:
-    """Each supported minor in turn, as an image of the local Docker engine."""
-    release: str = request.param
-    engine.ensure()
-    images.load_into_engine(images.etcd(release))
-    return release
-
-
-@pytest.fixture
-def kubelet(tmp_path: Path) -> Iterator[Kubelet]:
-    """A kubelet that ends its Pods after the test."""
-    kubelet = Kubelet(tmp_path, IDENTITY)
-    try:
-        yield kubelet
-    finally:
-        kubelet.close()
-
-
-@pytest.fixture
-def cluster(kubelet: Kubelet, version: str) -> Cluster:
-    """A cluster whose members may start for the first time."""
-    return Cluster(kubelet, spec(version=version, image={"repository": "localhost/etcd"}, tls=ENCRYPTED))
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[GrpcEtcdClient]:
-    """A client that is closed after the test."""
-    client = GrpcEtcdClient()
-    try:
-        yield client
-    finally:
-        await client.close()
+SERVER_ONLY, PLAIN = {"client": "Server", "peer": "Off"}, {"client": "Off", "peer": "Off"}
+NO_LINK = r"/var/lib/etcd/data/member/start-orders-.*no such file or directory"
+LATE = FirstStart(ClusterState.EXISTING, ask=others(MEMBERS[0]))
 
 
 @pytest.mark.parametrize("tls", [ENCRYPTED, SERVER_ONLY, PLAIN], ids=lambda tls: f"{tls['client']}-{tls['peer']}")
@@ -194,7 +82,7 @@ def test_a_restart_in_place_on_an_emptied_volume_fails_in_the_kernel(cluster: Cl
     member = cluster.form()[0]
     member.stop()
     member.empty_the_volume()
-    with pytest.raises(APIError, match=r"/var/lib/etcd/data/member/start.*no such file or directory"):
+    with pytest.raises(APIError, match=NO_LINK):
         member.run_etcd()
 
 
@@ -204,7 +92,9 @@ def test_a_new_sandbox_on_an_emptied_volume_ends_with_lost_data(cluster: Cluster
         member.empty_the_volume()
         assert member.run_start_check() is ExitCode.DATA_LOST
         assert not list(member.volume.iterdir())
-        assert cluster.start(member.name, Restart()).verdict is ExitCode.DATA_LOST
+        with pytest.raises(APIError, match=NO_LINK):
+            cluster.start(member.name, Restart())
+        assert cluster.start(member.name, Restart(inspect=True)).verdict is ExitCode.DATA_LOST
 
 
 @pytest.mark.parametrize("start", [NEW, Restart()], ids=["first", "later"])
@@ -216,7 +106,8 @@ def test_a_member_that_lost_only_its_log_exits_because_nothing_names_it(
     member.await_probe("/readyz")
     member.stop()
     member.lose_the_log()
-    assert member.run_start_check() is ExitCode.DATA_LOST
+    if member.has_start_check:
+        assert member.run_start_check() is ExitCode.DATA_LOST
     member.run_etcd()
     assert member.await_exit() != 0
     assert "couldn't find local name" in member.log()
@@ -230,13 +121,16 @@ async def test_a_late_first_member_joins_the_cluster_that_the_others_formed(
     for member in others:
         member.await_probe("/readyz")
     formed = await agreed_list(client, cluster.endpoint(others[0]))
-    late = cluster.start(MEMBERS[0], EXISTING)
+    late = cluster.start(MEMBERS[0], LATE)
     late.await_probe("/readyz")
     assert (await agreed_list(client, cluster.endpoint(late))).cluster_id == formed.cluster_id
 
 
 def test_a_first_start_that_reached_no_peer_leaves_a_database_and_is_taken_up_again(cluster: Cluster) -> None:
-    late = cluster.start(MEMBERS[0], EXISTING)
+    pod = member_pod(IDENTITY, cluster.spec, MEMBERS[0], start=LATE, gate=GATE)
+    check = container(pod, START_CHECK_CONTAINER)
+    check["args"] = check["args"][:4]  # as if the peers went away when the gate had opened
+    late = cluster.kubelet.start(pod)
     assert late.await_exit() != 0
     assert (late.member / "snap" / "db").exists()
     assert not list(late.member.glob("wal/*.wal"))
@@ -244,7 +138,7 @@ def test_a_first_start_that_reached_no_peer_leaves_a_database_and_is_taken_up_ag
     others = [cluster.start(member, NEW) for member in MEMBERS[1:]]
     for member in others:
         member.await_probe("/readyz")
-    late = cluster.start(MEMBERS[0], EXISTING)
+    late = cluster.start(MEMBERS[0], LATE)
     assert late.verdict is ExitCode.PASSED
     late.await_probe("/readyz")
 
@@ -286,23 +180,6 @@ def test_etcd_listens_on_ipv6_too(version: str, tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
-
-
-async def agreed_list(client: GrpcEtcdClient, at: Endpoint) -> MemberList:
-    """The member list, once the client port serves: after `/readyz` is well it may take etcd seven more seconds.
-
-    Clients are served when the member has published its addresses, which it tries again only after that time if the
-    leader is lost meanwhile.
-    """
-    return await answer(partial(client.member_list, at, within=WITHIN))
-
-
-async def write(client: GrpcEtcdClient, at: Endpoint) -> None:
-    await answer(partial(client.put, at, b"key", b"value", within=WITHIN))
-
-
-async def read(client: GrpcEtcdClient, at: Endpoint) -> bytes | None:
-    return (await answer(partial(client.get, at, b"key", within=WITHIN))).value
 
 
 def _accepts(address: tuple[str, int]) -> bool:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from etcd_operator.etcd.errors import Refusal, RefusedError
 from etcd_operator.events import Recorder
 from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound, Refused, ServerFailed, Unreachable
 from etcd_operator.metrics import Metrics
-from etcd_operator.patience import LAST_RETRY
+from etcd_operator.patience import ETCD_QUIET, LAST_RETRY
 from etcd_operator.reconcile import Reconciler
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.services import client_service
@@ -33,6 +34,7 @@ class Stand:
     etcd: FakeEtcd = field(default_factory=FakeEtcd)
     metrics: Metrics = field(default_factory=Metrics)
     timer: FakeClock = field(default_factory=FakeClock)
+    lease: float = 10.0
 
     def __post_init__(self) -> None:
         """Create the EtcdCluster and what serves it."""
@@ -50,6 +52,7 @@ class Stand:
             GATE,
             "shop",
             "orders",
+            lambda: self.lease,
             clock=lambda: NOW,
             entropy=lambda: bytes(range(16)),
             timer=self.timer,
@@ -78,7 +81,7 @@ class Stand:
     @property
     def members(self) -> tuple[str, ...]:
         """The names on record."""
-        return tuple(self.status["bootstrap"]["members"])
+        return tuple(self.status["membership"]["members"])
 
     def blocked(self) -> list[tuple[str, str]]:
         """The reasons and messages of the blocks in the status."""
@@ -132,7 +135,7 @@ async def test_a_new_process_goes_on_where_the_last_one_ended_after_any_pass(sta
     for _ in range(12):
         await stand.passes(1)
         stand.restart()
-        if stand.kube.named(Kind.POD) == set(stand.status["bootstrap"]["members"]):
+        if stand.kube.named(Kind.POD) == set(stand.status["membership"]["members"]):
             stand.start_members()
     assert stand.status["phase"] == "Running"
     assert len(stand.kube.named(Kind.CLAIM)) == 3
@@ -299,6 +302,69 @@ async def test_a_call_that_was_carried_out_without_an_answer_is_not_told_as_some
     stand.kube.put(Kind.SERVICE, client_service(IDENTITY))
     await stand.passes(1)
     assert stand.blocked() == []
+
+
+async def scaling_in(stand: Stand) -> None:
+    """Three healthy members of which one is to leave, as far as its Pod has stopped."""
+    await stand.settled()
+    stand.start_members()
+    await stand.settled()
+    body = stand.kube.objects[Kind.CLUSTER, "shop", "orders"]
+    stand.kube.put(Kind.CLUSTER, {**body, "spec": {**body["spec"], "replicas": 1}})
+    await stand.passes(1)
+    leaver = stand.status["membership"]["removing"]["member"]
+    await stand.passes(1)
+    assert leaver not in stand.kube.named(Kind.POD)
+
+
+async def test_a_member_that_leaves_is_recorded_then_stopped_then_removed(stand: Stand) -> None:
+    await scaling_in(stand)
+    assert stand.etcd.changes == []
+    assert await stand.passes(1) == 0
+    leaver = stand.status["membership"]["removing"]["member"]
+    assert stand.etcd.changes == [(stand.members[0], "remove", a_member(leaver).id)]
+
+
+UNHEALTHY = RefusedError("orders-bbbbb", "unhealthy cluster", reason=Refusal.UNHEALTHY_CLUSTER)
+
+
+async def test_a_refusal_of_etcds_is_tried_again_and_told_only_when_it_lasts(stand: Stand) -> None:
+    await scaling_in(stand)
+    stand.etcd.refusal = UNHEALTHY
+    for _ in range(8):
+        assert await stand.passes(1) <= 2
+        assert stand.blocked() == []
+        stand.timer.forward(1)
+    assert len(stand.etcd.changes) == 8
+    stand.timer.forward(ETCD_QUIET)
+    await stand.passes(1)
+    assert [reason for reason, _ in stand.blocked()] == ["RefusedByEtcd"]
+    assert "unhealthy cluster" in stand.blocked()[0][1]
+
+
+async def test_events_do_not_shorten_the_pause_after_a_refusal_of_etcds(stand: Stand) -> None:
+    await scaling_in(stand)
+    stand.etcd.refusal = UNHEALTHY
+    await stand.passes(10)
+    assert len(stand.etcd.changes) == 1
+
+
+async def test_a_refusal_of_etcds_that_was_overcome_is_forgotten(stand: Stand) -> None:
+    await scaling_in(stand)
+    stand.etcd.refusal = UNHEALTHY
+    await stand.passes(1)
+    stand.etcd.refusal = None
+    stand.timer.forward(ETCD_QUIET)
+    await stand.passes(2)
+    assert len(stand.etcd.changes) == 2
+    assert stand.blocked() == []
+
+
+async def test_no_change_of_etcd_starts_on_a_lease_that_ends(stand: Stand) -> None:
+    await scaling_in(stand)
+    stand.lease = 1.0
+    await stand.passes(1)
+    assert stand.etcd.changes == []
 
 
 async def test_an_event_tells_what_was_done_once(stand: Stand) -> None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from etcd_operator.api.cluster import TLS, ClientTLS, ClusterSpec, EtcdSettings, Image, OnDelete, PeerTLS, Storage
+from etcd_operator.api.cluster import (
+    TLS,
+    ClientTLS,
+    ClusterSpec,
+    EtcdSettings,
+    Image,
+    OnDelete,
+    OnScaleIn,
+    PeerTLS,
+    Recovery,
+    Storage,
+)
 from tests.integration.api.objects import API_VERSION, COLLECTION, cluster
 
 if TYPE_CHECKING:
@@ -70,6 +82,7 @@ ACCEPTED = [
     {"image": {"pullPolicy": "Always", "pullSecrets": [{"name": "registry"}, {"name": "mirror"}]}},
     {"storage": {"size": 8589934592, "className": "fast", "onDelete": "Delete"}},
     {"storage": {"size": "2049Mi"}},
+    *({"storage": {"onScaleIn": policy}} for policy in OnScaleIn),
     {"resources": {"requests": {"cpu": 2, "memory": "4Gi"}, "limits": {"cpu": "2", "memory": 4294967296}}},
     {"resources": {"requests": {"cpu": 0, "memory": "0"}}},
     {"etcd": {"quota": "16Mi", "snapshotCount": 100, "heartbeatMs": 500, "electionMs": 2500}},
@@ -81,6 +94,7 @@ ACCEPTED = [
         "experimental-warning-apply-duration", "corrupt-check-time", "compact-hash-check-time", "auth-token-ttl",
     )),
     *({"tls": {"client": client, "peer": peer}} for client in ClientTLS for peer in PeerTLS),
+    *({"recovery": {"replaceAfter": text}} for text in ("5m", "90s", "1h30m", "2h", "1h0m30s", "0h1s", "9999h59m59s")),
     {"paused": True},
     {"pod": EVERY_POD_SETTING},
 ]  # fmt: skip
@@ -105,7 +119,7 @@ def test_four_lines_make_a_cluster_and_show_every_default(clusters: Clusters) ->
         "replicas": 3,
         "version": "3.6.16",
         "image": {"repository": "gcr.io/etcd-development/etcd", "pullPolicy": "IfNotPresent"},
-        "storage": {"size": "8Gi", "onDelete": "Retain"},
+        "storage": {"size": "8Gi", "onDelete": "Retain", "onScaleIn": "Delete"},
         "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
         "pod": {},
         "etcd": {
@@ -116,6 +130,7 @@ def test_four_lines_make_a_cluster_and_show_every_default(clusters: Clusters) ->
             "electionMs": 1000,
         },
         "tls": {"client": "Mutual", "peer": "Mutual"},
+        "recovery": {"replaceAfter": "5m"},
         "paused": False,
     }
 
@@ -132,9 +147,10 @@ def test_the_typed_view_reads_what_the_definition_fills_in(clusters: Clusters) -
     spec = ClusterSpec.parse(clusters.create(cluster())["spec"])
     assert (spec.replicas, spec.version, spec.paused) == (3, "3.6.16", False)
     assert spec.image == Image("gcr.io/etcd-development/etcd", "IfNotPresent", ())
-    assert spec.storage == Storage("8Gi", None, OnDelete.RETAIN)
+    assert spec.storage == Storage("8Gi", None, OnDelete.RETAIN, OnScaleIn.DELETE)
     assert spec.etcd == EtcdSettings("2Gi", "Periodic", "1h", 10000, 100, 1000, {})
     assert spec.tls == TLS(ClientTLS.MUTUAL, PeerTLS.MUTUAL)
+    assert spec.recovery == Recovery(timedelta(minutes=5))
 
 
 def test_the_typed_view_has_every_pod_setting_of_the_definition(clusters: Clusters) -> None:
@@ -188,7 +204,13 @@ STATUS: dict[str, Any] = {
     "clientService": "orders",
     "clientSecret": "orders-client",
     "onDelete": "Retain",
-    "bootstrap": {"members": ["orders-x7k2p"], "abandoned": ["orders-b81qd"]},
+    "lastSeen": {"revision": 4711, "member": "orders-x7k2p", "at": "2026-11-22T12:00:00Z"},
+    "membership": {
+        "members": ["orders-x7k2p", "orders-b81qd"],
+        "joining": ["orders-c92wf"],
+        "removing": {"member": "orders-b81qd", "cause": "NodeLost", "reason": "node-2 is not ready"},
+        "left": [{"member": "orders-d7gq4", "keepClaim": True}],
+    },
     "members": [
         {
             "name": "orders-x7k2p",
@@ -199,6 +221,7 @@ STATUS: dict[str, Any] = {
             "node": "node-1",
             "leader": True,
             "reason": "",
+            "lastSeen": {"revision": 4700, "at": "2026-11-22T12:00:00Z"},
         }
     ],
     "plan": {

@@ -82,6 +82,8 @@ OWN_KEY = "keys under etcd-operator.dev/ and app.kubernetes.io/ are the operator
 KEY = 'a key is at most 63 letters, digits, "-", "_" and ".", after an optional domain and "/"'
 VALUE = 'a value is at most 63 letters, digits, "-", "_" and ".", and begins and ends with a letter or digit'
 
+AWAY = "spec.recovery.replaceAfter: Invalid value: {}: write hours, minutes and seconds, such as 5m or 1h30m"
+
 REFUSED = [
     *(({"replicas": number}, EVEN.format(number)) for number in (-1, 0, 2, 4, 6, 8, 9)),
     ({"replicas": None}, "spec.replicas: Required value"),
@@ -102,6 +104,11 @@ REFUSED = [
     ({"storage": {"size": "2Gi"}}, "the volume must be larger than etcd's quota (spec.etcd.quota)"),
     ({"storage": {"size": "8Gi"}, "etcd": {"quota": "8Gi"}}, "write at least twice the quota, or a smaller quota"),
     ({"storage": {"onDelete": "Keep"}}, 'Unsupported value: "Keep"'),
+    ({"storage": {"onScaleIn": "Keep"}}, 'spec.storage.onScaleIn: Unsupported value: "Keep": supported values: '),
+    *(({"recovery": {"replaceAfter": text}}, AWAY.format(f'"{text}"')) for text in (
+        "", "5", "0", "0s", "0h0m", "-5m", "5 m", "5min", "1d", "30m1h", "1.5h", "5M", "99999m",
+    )),
+    ({"recovery": {"replaceAfter": 300}}, 'spec.recovery.replaceAfter: Invalid value: "integer"'),
     ({"storage": {"className": ""}}, "spec.storage.className: Invalid value"),
     *((requests(cpu=text), CORES) for text in ("two", "-1")),
     *((requests(memory=text), BYTES) for text in ("2 GB", "-1Gi")),
@@ -143,6 +150,7 @@ REFUSED = [
 UNKNOWN_FIELDS = [
     ({"replica": 3}, 'unknown field "spec.replica"'),
     ({"image": {"tag": "v3.6.16"}}, 'unknown field "spec.image.tag"'),
+    ({"recovery": {"after": "5m"}}, 'unknown field "spec.recovery.after"'),
     ({"storage": {"storageClassName": "fast"}}, 'unknown field "spec.storage.storageClassName"'),
     ({"resources": {"requests": {"memroy": "1Gi"}}}, 'unknown field "spec.resources.requests.memroy"'),
     ({"pod": {"affinity": {"nodeAffinty": {}}}}, 'unknown field "spec.pod.affinity.nodeAffinty"'),

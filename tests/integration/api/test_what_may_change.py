@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tests.integration.api.objects import Clusters
 
 CHANGES_UNTIL_FORMED: list[tuple[dict[str, Any], str]] = [
-    ({"replicas": 5}, "spec.replicas: Invalid value: the number of members of a formed cluster cannot be changed yet"),
     ({"version": "3.6.15"}, "spec.version: Invalid value: the version of a formed cluster cannot be changed yet"),
     ({"image": {"repository": "quay.io/coreos/etcd"}}, "spec.image: Invalid value: the image of a formed cluster"),
     ({"image": {"pullSecrets": [{"name": "a"}]}}, "spec.image: Invalid value: the image of a formed cluster"),
@@ -41,6 +40,9 @@ CHANGES_AT_NO_TIME: list[tuple[dict[str, Any], str]] = [
 ]
 
 CHANGES_AT_ANY_TIME: list[dict[str, Any]] = [
+    *({"replicas": number} for number in (1, 5, 7)),
+    {"recovery": {"replaceAfter": "90s"}},
+    {"storage": {"onScaleIn": "Retain"}},
     {"paused": True},
     {"storage": {"onDelete": "Delete"}},
     {"storage": {"size": "8192Mi"}},
@@ -88,6 +90,22 @@ def test_a_formed_cluster_takes_what_restarts_no_member(clusters: Clusters, chan
     clusters.patch(name, {"spec": change})
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        *(({"replicas": number}, "write 1, 3, 5 or 7: an even number adds risk") for number in (0, 2, 4, 8)),
+        ({"recovery": {"replaceAfter": "soon"}}, "write hours, minutes and seconds, such as 5m or 1h30m"),
+        ({"storage": {"onScaleIn": "Keep"}}, 'Unsupported value: "Keep"'),
+    ],
+    ids=str,
+)
+def test_a_change_is_judged_like_a_creation(clusters: Clusters, change: dict[str, Any], sentence: str) -> None:
+    name = clusters.formed()
+    with pytest.raises(RefusedError) as refusal:
+        clusters.patch(name, {"spec": change})
+    assert sentence in refusal.value.message
+
+
 def test_an_allowed_change_does_not_carry_a_refused_one_along(clusters: Clusters) -> None:
     name = clusters.formed()
     with pytest.raises(RefusedError, match="the version of a formed cluster cannot be changed yet"):
@@ -108,10 +126,10 @@ def test_leaving_out_what_was_written_is_a_change(clusters: Clusters) -> None:
         clusters.patch(name, {"spec": {"etcd": None}})
 
 
-def test_a_formed_cluster_refuses_kubectl_scale(clusters: Clusters) -> None:
+def test_a_formed_cluster_takes_kubectl_scale(clusters: Clusters) -> None:
     name = clusters.formed()
-    with pytest.raises(RefusedError, match="the number of members of a formed cluster cannot be changed yet"):
-        clusters.patch(name, {"spec": {"replicas": 5}}, subresource="scale")
+    clusters.patch(name, {"spec": {"replicas": 5}}, subresource="scale")
+    assert clusters.get(name)["spec"]["replicas"] == 5
 
 
 def test_a_cluster_that_has_not_formed_can_be_scaled_to_odd_sizes_only(clusters: Clusters) -> None:
@@ -150,8 +168,8 @@ def test_replacing_the_object_without_its_status_does_not_unlock_it(clusters: Cl
     name = clusters.formed()
     stored = clusters.get(name)
     del stored["status"]
-    stored["spec"]["replicas"] = 5
-    with pytest.raises(RefusedError, match="the number of members of a formed cluster cannot be changed yet"):
+    stored["spec"]["version"] = "3.6.15"
+    with pytest.raises(RefusedError, match="the version of a formed cluster cannot be changed yet"):
         clusters.server.request("PUT", f"{COLLECTION}/{name}", stored)
 
 

@@ -34,6 +34,7 @@ NEEDED = [
     *((verb, "poddisruptionbudgets", "shop") for verb in ("list", "watch", "create", "patch")),
     ("list", "events", "shop"),
     ("create", "events.k8s.io/events", "shop"),
+    ("get", "nodes", ""),
     ("create", "leases", NAMESPACE),
     *((verb, "leases/=etcd-operator", NAMESPACE) for verb in ("get", "patch")),
 ]
@@ -45,9 +46,10 @@ NEVER = [
     ("create", "pods/eviction", "shop"),
     *((verb, "leases", "shop") for verb in ("get", "create", "patch")),
     *((verb, "leases/=kube-scheduler", NAMESPACE) for verb in ("get", "patch")),
-    *((verb, kind, "") for kind in ("nodes", "namespaces", "persistentvolumes", "clusterroles") for verb in (
+    *((verb, kind, "") for kind in ("namespaces", "persistentvolumes", "clusterroles") for verb in (
         "get", "list", "create", "patch", "delete",
     )),
+    *((verb, "nodes", "") for verb in ("list", "create", "patch", "delete")),
     *((verb, "customresourcedefinitions", "") for verb in ("list", "patch", "delete")),
 ]  # fmt: skip
 
@@ -115,6 +117,8 @@ def test_an_operator_for_chosen_namespaces_has_no_rights_in_others(chosen: ApiSe
     for verb, what, namespace in NEEDED:
         if namespace == NAMESPACE:
             assert allowed(chosen, verb, what, namespace)
+        elif what == "nodes":
+            assert not allowed(chosen, verb, what, namespace)
         else:
             assert allowed(chosen, verb, what, "bank")
             assert not allowed(chosen, verb, what, "shop")

@@ -11,6 +11,7 @@ from cryptography import x509
 
 from etcd_operator import pki
 from etcd_operator.act.execute import Executor
+from etcd_operator.act.membership import MembershipExecutor
 from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound
 from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, Step
 from etcd_operator.resources.kinds import Kind
@@ -28,7 +29,7 @@ from tests.builders import (
     secret_json,
     with_data,
 )
-from tests.unit.fakes import FakeKube
+from tests.unit.fakes import FakeEtcd, FakeKube
 from tests.unit.plan.decide import decide, written
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def kube() -> FakeKube:
 
 async def do(kube: FakeKube, step: Step, seen: Observation | None = None) -> None:
     """Carry out one step."""
-    await Executor(kube, seen or an_observation(Stage.FOUNDED)).execute(step)
+    seen = seen or an_observation(Stage.FOUNDED)
+    await Executor(kube, MembershipExecutor(FakeEtcd(), seen, lambda: 10.0), seen).execute(step)
 
 
 def secret(kube: FakeKube, name: str) -> dict[str, bytes]:
@@ -87,6 +89,15 @@ async def test_only_the_very_object_that_was_seen_is_deleted_however_it_changed_
     kube.put(Kind.POD, object_json(Kind.POD, a_meta(MEMBER)))
     await do(kube, Delete(Kind.POD, a_meta(MEMBER), "ended"))
     assert kube.named(Kind.POD) == set()
+
+
+@pytest.mark.parametrize(("at_once", "grace"), [(False, None), (True, 0)])
+async def test_only_a_deletion_that_says_so_waits_for_nobody(
+    kube: FakeKube, *, at_once: bool, grace: int | None
+) -> None:
+    kube.put(Kind.POD, object_json(Kind.POD, a_meta(MEMBER)))
+    await do(kube, Delete(Kind.POD, a_meta(MEMBER), "it has left", at_once=at_once))
+    assert kube.graces == [grace]
 
 
 async def test_another_object_of_that_name_is_not_deleted(kube: FakeKube) -> None:

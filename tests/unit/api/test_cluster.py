@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import timedelta
 
 import pytest
 
-from etcd_operator.api.cluster import ClientTLS, ClusterSpec, Json, OnDelete, PeerTLS
+from etcd_operator.api.cluster import ClientTLS, ClusterSpec, Json, OnDelete, OnScaleIn, PeerTLS, duration, duration_text
 from etcd_operator.api.conditions import BlockReason, ConditionType, Phase, Reason
 from tests.builders import a_spec, spec_json
 
@@ -76,3 +77,35 @@ def test_the_spec_has_a_field_for_everything_that_is_written() -> None:
 def test_every_word_of_the_status_is_one_that_kubernetes_takes_as_a_reason(word: str) -> None:
     assert word.isalpha()
     assert word[0].isupper()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("5m", 300), ("1h", 3600), ("1h30m", 5400), ("2h0m5s", 7205), ("0s", 0), ("600m", 36000)],
+)
+def test_a_time_is_hours_minutes_and_seconds(text: str, seconds: int) -> None:
+    assert duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "5 m", "m5", "5s3m", "1.5h", "-5m", "5M", "5d", "5m\n"])
+def test_what_is_no_time_is_an_error_that_says_what_to_write(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time: write hours, minutes and seconds"):
+        duration(text)
+
+
+def test_a_node_may_be_away_for_five_minutes_unless_the_user_says_otherwise() -> None:
+    assert a_spec().recovery.replace_after == timedelta(minutes=5)
+    assert a_spec(recovery={"replaceAfter": "1h30m"}).recovery.replace_after == timedelta(minutes=90)
+
+
+@pytest.mark.parametrize("policy", list(OnScaleIn))
+def test_the_user_says_what_becomes_of_the_claim_of_a_member_that_leaves(policy: OnScaleIn) -> None:
+    assert a_spec(storage={"onScaleIn": str(policy)}).storage.on_scale_in is policy
+    assert a_spec().storage.on_scale_in is OnScaleIn.DELETE
+
+
+@pytest.mark.parametrize("text", ["5m", "1h30m", "90s", "2h", "1m1s"])
+def test_a_time_is_told_as_it_is_written(text: str) -> None:
+    told = duration_text(duration(text))
+    assert duration(told) == duration(text)
+    assert told == {"90s": "1m30s"}.get(text, text)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 
 from deploy.render import ROOT
+from etcd_operator.api.conditions import ConditionType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +44,32 @@ def test_every_field_of_the_spec_is_described_with_its_default() -> None:
 
 
 def test_every_field_of_the_status_is_described() -> None:
-    table = REFERENCE.partition("## status")[2]
+    table = REFERENCE.partition("## status")[2].partition("\n### ")[0]
     rows = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
     described = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     assert sorted(described) == sorted(SCHEMA["status"]["properties"])
+
+
+def test_every_condition_is_described() -> None:
+    table = REFERENCE.partition("### Conditions")[2]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(ConditionType)
+    (said,) = re.findall(r"^\| `conditions` \| ([^;]+);", REFERENCE, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", said) == list(ConditionType)
+
+
+@pytest.mark.parametrize("field", ["membership", "lastSeen", "members", "plan"])
+def test_every_part_of_what_the_status_tells_in_parts_is_described(field: str) -> None:
+    (described,) = re.findall(rf"^\| `{field}` \| (.+) \|$", REFERENCE, re.MULTILINE)
+    parts = {name for name in _names(SCHEMA["status"]["properties"][field]) if f"`{name}`" not in described}
+    assert parts == set()
+
+
+def _names(schema: Any) -> Iterator[str]:
+    """Every field at any depth below `schema`."""
+    inner = schema.get("items", schema)
+    for name, part in inner.get("properties", {}).items():
+        yield name
+        yield from _names(part)
 
 
 def test_every_field_explains_itself_to_kubectl_explain() -> None:

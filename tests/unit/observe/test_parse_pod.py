@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from etcd_operator.observation import Cause, Problem
 from etcd_operator.observe import parse
+from etcd_operator.resources.names import peer_url
+from etcd_operator.resources.pod import ClusterState, FirstStart, Restart, member_pod
 from etcd_operator.startcheck import ExitCode, Verdict
-from tests.builders import IDENTITY
+from tests.builders import GATE, IDENTITY, MEMBERS, a_spec
 from tests.unit.observe.pods import INITIALIZING, MEMBER, PASSED, RUNNING, pod, terminated, waiting
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import Json
+    from etcd_operator.observation import Pod
 
 NO_NODE = "0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available."
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": NO_NODE}
@@ -22,13 +26,14 @@ MISSING = 'secret "orders-bbbbb" not found'
 FATAL = '{"level":"fatal","msg":"discovery failed","error":"wal: max entry size limit exceeded"}'
 BACK_OFF = "back-off 40s restarting failed container=etcd pod=orders-bbbbb_shop(0d7c)"
 LOST = Verdict(ExitCode.DATA_LOST, "the data of orders-bbbbb is gone").to_json()
-START = "/var/lib/etcd/data/member/start"
+START = "/var/lib/etcd/data/member/start-orders-bbbbb"
 RUNC = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
     f'unable to start container process: exec: "{START}": stat {START}: no such file or directory: unknown'
 )
 CRUN = f"container create failed: executable file `{START}` not found: No such file or directory\n"
-EMPTIED = "the volume is empty, and the container was restarted in place on it"
+EMPTIED = "the volume has not what starts etcd"
+NOT_NAMED = "couldn't find local name orders-bbbbb in the initial cluster configuration"
 
 CASES: dict[str, tuple[Json, Problem | None]] = {
     "it runs": (pod(), None),
@@ -122,22 +127,30 @@ CASES: dict[str, tuple[Json, Problem | None]] = {
     ),
     "its volume was emptied under it, a moment ago": (
         pod(etcd=waiting("RunContainerError", RUNC), last={"etcd": terminated(137)}),
-        Problem(Cause.DATA_LOST, EMPTIED),
+        Problem(Cause.START_REFUSED, EMPTIED),
     ),
     "its volume was emptied under it, between two attempts": (
         pod(etcd=terminated(128, reason="StartError", message=RUNC)),
-        Problem(Cause.DATA_LOST, EMPTIED),
+        Problem(Cause.START_REFUSED, EMPTIED),
     ),
     "its volume was emptied under it, for minutes": (
         pod(
             etcd=waiting("CrashLoopBackOff", BACK_OFF),
             last={"etcd": terminated(128, reason="StartError", message=RUNC)},
         ),
-        Problem(Cause.DATA_LOST, EMPTIED),
+        Problem(Cause.START_REFUSED, EMPTIED),
     ),
     "its volume was emptied under it, on a node of CRI-O": (
         pod(etcd=waiting("CreateContainerError", CRUN), last={"etcd": terminated(137)}),
-        Problem(Cause.DATA_LOST, EMPTIED),
+        Problem(Cause.START_REFUSED, EMPTIED),
+    ),
+    "etcd finds no log and may not start without one": (
+        pod(etcd=waiting("CrashLoopBackOff", BACK_OFF), last={"etcd": terminated(1, message=NOT_NAMED)}),
+        Problem(Cause.START_REFUSED, "etcd finds no write-ahead log, and may not start without one"),
+    ),
+    "another container says what etcd says without a log": (
+        pod(version=terminated(1, message=NOT_NAMED), check=INITIALIZING, etcd=INITIALIZING, phase="Pending"),
+        Problem(Cause.CRASHING, f"etcd-version exited with 1: {NOT_NAMED}"),
     ),
     "it was evicted": (
         {
@@ -229,3 +242,61 @@ def test_a_long_complaint_is_cut() -> None:
     problem = parse.pod(pod(etcd=terminated(1, message="x" * 4096))).problem
     assert problem is not None
     assert len(problem.message) < 600
+
+
+@pytest.mark.parametrize(
+    ("body", "at_gate"),
+    [
+        (pod(), False),
+        (pod(check=RUNNING, etcd=INITIALIZING, phase="Pending"), True),
+        (pod(check=INITIALIZING, etcd=INITIALIZING, phase="Pending"), False),
+        (pod(version=RUNNING, check=INITIALIZING, etcd=INITIALIZING, phase="Pending"), False),
+        ({**pod(), "status": {"phase": "Pending"}}, False),
+    ],
+    ids=["runs", "waits", "is prepared", "pulls its image", "has no status"],
+)
+def test_a_pod_stands_at_the_gate_while_its_start_check_runs(body: Json, *, at_gate: bool) -> None:
+    assert parse.pod(body).at_gate is at_gate
+
+
+def made(start: FirstStart | Restart) -> Pod:
+    """The Pod of MEMBER as the operator makes it for `start`, as it is seen."""
+    built = member_pod(IDENTITY, a_spec(), MEMBER, start=start, gate=GATE)
+    body = pod()
+    return parse.pod({**body, "spec": built["spec"]})
+
+
+def test_a_newcomers_pod_tells_whom_it_asks() -> None:
+    seen = made(FirstStart(ClusterState.EXISTING, ask=MEMBERS[1:3], cluster_id=7))
+    assert seen.asks == tuple(peer_url(IDENTITY, name, a_spec().tls) for name in MEMBERS[1:3])
+    assert seen.first_start
+
+
+@pytest.mark.parametrize("start", [FirstStart(ClusterState.NEW), Restart(), Restart(inspect=True)], ids=str)
+def test_a_pod_that_asks_nobody_says_so_and_only_a_first_start_reads_a_permission(start: FirstStart | Restart) -> None:
+    seen = made(start)
+    assert seen.asks == ()
+    assert seen.first_start is isinstance(start, FirstStart)
+
+
+@pytest.mark.parametrize(
+    ("body", "lived"),
+    [
+        (pod(), True),
+        (pod(etcd=INITIALIZING), False),
+        (pod(etcd=waiting("CrashLoopBackOff", BACK_OFF), last={"etcd": terminated(1)}), True),
+        ({**pod(), "status": {"phase": "Pending"}}, False),
+    ],
+    ids=["runs", "is prepared", "has run", "has no status"],
+)
+def test_an_etcd_has_lived_once_it_ran(body: Json, *, lived: bool) -> None:
+    assert parse.pod(body).lived is lived
+
+
+def test_a_pod_that_no_node_takes_tells_since_when() -> None:
+    since = {"lastTransitionTime": "2026-11-22T11:57:00Z"}
+    body = {**pod(node=None), "status": {"phase": "Pending", "conditions": [UNSCHEDULABLE | since]}}
+    assert parse.pod(body).pending_since == datetime(2026, 11, 22, 11, 57, tzinfo=UTC)
+    taken = {"type": "PodScheduled", "status": "True"} | since
+    assert parse.pod({**pod(), "status": {"conditions": [taken]}}).pending_since is None
+    assert parse.pod({**pod(node=None), "status": {"phase": "Pending"}}).pending_since is None

@@ -9,6 +9,7 @@ import pytest
 
 from etcd_operator.observation import Unknown
 from etcd_operator.observe import etcd as etcd_reader
+from etcd_operator.observe.etcd import DEADLINE, IMPATIENT_DEADLINE
 from etcd_operator.observe.kubernetes import Objects
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
@@ -18,18 +19,20 @@ from tests.builders import (
     Stage,
     a_member,
     a_member_list,
+    a_node,
     a_pod,
     a_spec,
     a_status,
     an_observation,
     having,
     with_data,
+    with_record,
     without,
 )
 from tests.unit.fakes import FakeEtcd
 
 if TYPE_CHECKING:
-    from etcd_operator.observation import Etcd, Observation
+    from etcd_operator.observation import Etcd, Node, Observation
 
 A, B, C = (a_member(name) for name in MEMBERS[:3])
 AGREED = a_member_list(A, B, C)
@@ -45,7 +48,16 @@ def answering(*names: str) -> FakeEtcd:
 
 async def read(etcd: FakeEtcd, seen: Observation) -> Etcd:
     """Ask the members of `seen`."""
-    objects = Objects(seen.cluster, seen.pods, seen.claims, seen.secrets, seen.services, seen.budgets, seen.strangers)
+    objects = Objects(
+        seen.cluster,
+        seen.pods,
+        seen.claims,
+        seen.secrets,
+        seen.services,
+        seen.budgets,
+        seen.strangers,
+        seen.nodes,
+    )
     return await etcd_reader.read(etcd, objects)
 
 
@@ -142,3 +154,37 @@ async def test_when_nobody_answers_the_list_is_unknown_and_not_empty() -> None:
 async def test_when_nobody_runs_the_list_is_unknown_with_that_reason() -> None:
     found = await read(answering(), an_observation(Stage.NAMED))
     assert found.members == Unknown("no member runs")
+
+
+async def test_it_is_known_where_each_member_was_asked() -> None:
+    etcd = answering(*MEMBERS[:3])
+    found = await read(etcd, an_observation(Stage.STABLE))
+    assert set(found.endpoints) == set(MEMBERS[:3])
+    assert set(found.endpoints.values()) == set(etcd.asked)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "patience"),
+    [
+        ({"node-9": a_node("node-9", ready=False)}, IMPATIENT_DEADLINE),
+        ({"node-9": a_node("node-9", exists=False, ready=False)}, IMPATIENT_DEADLINE),
+        ({"node-9": a_node("node-9", cordoned=True)}, DEADLINE),
+        ({}, DEADLINE),
+        (Unknown("forbidden"), DEADLINE),
+    ],
+    ids=["away", "gone", "cordoned", "not known", "not to be read"],
+)
+async def test_the_answer_of_a_member_is_waited_for_less_long_when_its_node_is_away(
+    nodes: dict[str, Node] | Unknown, patience: float
+) -> None:
+    etcd = answering(*MEMBERS[:3])
+    seen = having(an_observation(Stage.STABLE), a_pod(MEMBERS[0], node="node-9"))
+    await read(etcd, replace(seen, nodes=nodes))
+    assert etcd.patience == {MEMBERS[0]: patience, MEMBERS[1]: DEADLINE, MEMBERS[2]: DEADLINE}
+    assert IMPATIENT_DEADLINE < DEADLINE
+
+
+async def test_the_answer_of_a_newcomer_is_waited_for_less_long() -> None:
+    etcd = answering(*MEMBERS[:3])
+    await read(etcd, with_record(an_observation(Stage.STABLE), members=MEMBERS[:2], joining=(MEMBERS[2],)))
+    assert etcd.patience == {MEMBERS[0]: DEADLINE, MEMBERS[1]: DEADLINE, MEMBERS[2]: IMPATIENT_DEADLINE}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etcd_operator.kube.errors import KubeError, NotFound, Unreachable
-from etcd_operator.observation import Cause, Problem, Stranger
+from etcd_operator.kube.errors import KubeError, NotFound, Refused, ServerFailed, Unreachable
+from etcd_operator.observation import Cause, Problem, Stranger, Unknown
 from etcd_operator.observe import kubernetes
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID, cluster_labels, member_labels
@@ -157,3 +157,54 @@ async def test_events_that_cannot_be_read_are_an_error_like_any_other_read(kube:
     kube.faults["list", "Event", None] = Unreachable("no answer")
     with pytest.raises(KubeError):
         await read(kube)
+
+
+def node(name: str, ready: str = "True") -> Json:
+    """A node."""
+    body = object_json(Kind.NODE, a_meta(name, labels={}, owner=None), spec={})
+    body["status"] = {"conditions": [{"type": "Ready", "status": ready}]}
+    del body["metadata"]["namespace"]
+    return body
+
+
+async def test_only_the_nodes_of_pods_and_claims_are_read_each_once(kube: FakeKube) -> None:
+    kube.put(Kind.POD, pod(node="node-1"))
+    body = claim()
+    body["metadata"]["annotations"]["volume.kubernetes.io/selected-node"] = "node-2"
+    kube.put(Kind.CLAIM, body)
+    for name in ("node-1", "node-2", "node-3"):
+        kube.put(Kind.NODE, node(name))
+    seen = await read(kube)
+    assert not isinstance(seen.nodes, Unknown)
+    assert set(seen.nodes) == {"node-1", "node-2"}
+    assert sorted(call[2] for call in kube.calls if call[:2] == ("get", "Node")) == ["node-1", "node-2"]
+
+
+async def test_a_node_that_is_gone_is_known_to_be_gone(kube: FakeKube) -> None:
+    kube.put(Kind.POD, pod(node="node-1"))
+    seen = await read(kube)
+    assert not isinstance(seen.nodes, Unknown)
+    assert not seen.nodes["node-1"].exists
+
+
+async def test_without_rights_on_nodes_they_are_unknown_and_everything_else_is_read(kube: FakeKube) -> None:
+    kube.put(Kind.POD, pod(node="node-1"))
+    kube.faults["get", "Node", None] = Refused("nodes is forbidden", code=403)
+    seen = await read(kube)
+    assert seen.nodes == Unknown("nodes is forbidden")
+    assert set(seen.pods) == {MEMBER}
+
+
+@pytest.mark.parametrize("error", [Unreachable("no answer"), ServerFailed("busy", code=500)])
+async def test_a_node_that_could_not_be_read_is_never_taken_for_one_that_is_gone(
+    kube: FakeKube, error: KubeError
+) -> None:
+    kube.put(Kind.POD, pod(node="node-1"))
+    kube.faults["get", "Node", None] = error
+    with pytest.raises(type(error)):
+        await read(kube)
+
+
+async def test_where_nothing_has_a_node_none_is_read(kube: FakeKube) -> None:
+    kube.put(Kind.CLAIM, claim())
+    assert (await read(kube)).nodes == {}

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, Plan, Step, WriteCredentials
+from etcd_operator.plan.changes import change
+from etcd_operator.plan.model import (
+    AddLearner,
+    Create,
+    CreateAuthority,
+    Delete,
+    MoveLeader,
+    Patch,
+    Plan,
+    Promote,
+    Remove,
+    Step,
+    WriteCredentials,
+)
 from etcd_operator.plan.planner import plan
+from etcd_operator.plan.situation import Situation
 from tests.builders import GATE
 
 if TYPE_CHECKING:
@@ -15,10 +29,37 @@ if TYPE_CHECKING:
 
 ENTROPY = bytes(range(16))
 
+_CHANGES: dict[type[Step], str] = {
+    AddLearner: "add",
+    Promote: "promote",
+    Remove: "remove",
+    MoveLeader: "move leader to",
+}
+
 
 def decide(seen: Observation, *, entropy: bytes = ENTROPY) -> Plan:
     """The plan for `seen`."""
     return plan(seen, gate=GATE, entropy=entropy)
+
+
+def situation(seen: Observation, *, entropy: bytes = ENTROPY) -> Situation:
+    """What every concern of the planner is given for `seen`."""
+    return Situation(seen, GATE, entropy)
+
+
+def changed(seen: Observation) -> Plan:
+    """The next change, or what it waits for."""
+    plan = change(situation(seen))
+    assert plan is not None
+    assert plan.record == seen.cluster.record
+    return plan
+
+
+def waits(plan: Plan) -> str:
+    """What the plan waits for; it takes no step and looks again within a second."""
+    assert plan.steps == ()
+    assert 0 < plan.wake_after <= 1
+    return plan.reason
 
 
 def done(plan: Plan) -> set[str]:
@@ -41,6 +82,8 @@ def _word(step: Step) -> str:
             return f"create credentials {step.name}"
         case WriteCredentials():
             return f"write credentials {step.name}"
+        case _:
+            return f"{_CHANGES[type(step)]} {step.member}"
 
 
 def body_of(plan: Plan, kind: str, name: str) -> Json:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from etcd_operator import pki
+from etcd_operator.observation import Leaver
+from etcd_operator.plan.credentials import keep, permission, permitted
 from etcd_operator.plan.model import WriteCredentials
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, initial_cluster
@@ -22,9 +25,12 @@ from tests.builders import (
     listing,
     silent,
     with_data,
+    with_learner,
+    with_newcomers,
+    with_record,
     without,
 )
-from tests.unit.plan.decide import decide, done, reasons, written
+from tests.unit.plan.decide import decide, done, reasons, situation, written
 
 CLIENT, OPERATOR = IDENTITY.client_secret, IDENTITY.operator_secret
 PERMITTED = initial_cluster(IDENTITY, MEMBERS[:3], a_spec().tls)
@@ -103,7 +109,7 @@ def test_the_permission_of_a_late_member_is_withdrawn_once_it_started() -> None:
 
 def test_a_member_that_is_no_longer_in_etcds_list_has_no_permission() -> None:
     seen = listing(an_observation(Stage.FORMED), A, B)
-    assert written(decide(seen), MEMBERS[2]).wanted.texts == {"initial-cluster": WITHDRAWN}
+    assert permission(situation(seen), MEMBERS[2]) == WITHDRAWN
 
 
 @pytest.mark.parametrize("stands", [PERMITTED, WITHDRAWN])
@@ -181,3 +187,68 @@ def test_an_authority_that_expired_is_reported_and_members_keep_running() -> Non
     plan = decide(seen)
     assert "AuthorityLost" in reasons(plan)
     assert f"create Pod {MEMBERS[0]}" in done(plan)
+
+
+NEWCOMER = with_newcomers(an_observation(Stage.STABLE), MEMBERS[3], at_gate=False)
+
+
+def test_the_secret_of_a_newcomer_names_etcds_own_list_and_itself() -> None:
+    seen = with_record(an_observation(Stage.STABLE), joining=MEMBERS[3:5])
+    plan = keep(situation(seen))
+    assert plan is not None
+    for newcomer in MEMBERS[3:5]:
+        others = initial_cluster(IDENTITY, (*MEMBERS[:3], newcomer), a_spec().tls)
+        assert written(plan, newcomer).wanted.texts == {"initial-cluster": others}
+
+
+def test_the_secret_of_a_newcomer_names_a_member_that_is_not_ours_as_etcd_does() -> None:
+    guest = replace(a_member("guest"), id=0xABC, peer_urls=("https://10.0.0.9:2380",))
+    said = permission(situation(listing(NEWCOMER, A, B, a_member(MEMBERS[2]), guest)), MEMBERS[3])
+    assert "abc=https://10.0.0.9:2380" in said.split(",")
+    assert len(said.split(",")) == 5
+
+
+def test_the_secret_of_a_newcomer_is_rewritten_when_the_list_has_changed() -> None:
+    seen = listing(with_record(NEWCOMER, members=MEMBERS[:2]), A, B)
+    plan = keep(situation(seen))
+    assert plan is not None
+    others = initial_cluster(IDENTITY, (*MEMBERS[:2], MEMBERS[3]), a_spec().tls)
+    assert written(plan, MEMBERS[3]).wanted.texts == {"initial-cluster": others}
+    assert written(plan, MEMBERS[3]).issue == ()
+
+
+def test_a_newcomer_gets_no_secret_that_would_withdraw_what_was_never_permitted() -> None:
+    seen = silent(with_record(an_observation(Stage.STABLE), joining=(MEMBERS[3],)))
+    assert keep(situation(seen)) is None
+
+
+def test_the_secret_of_a_newcomer_stays_as_it_is_while_etcd_cannot_be_asked() -> None:
+    assert keep(situation(silent(NEWCOMER))) is None
+
+
+def test_the_permission_of_a_learner_is_withdrawn_as_soon_as_it_has_started() -> None:
+    assert keep(situation(with_learner(NEWCOMER, MEMBERS[3], started=False))) is None
+    started = having(with_learner(NEWCOMER, MEMBERS[3]), NEWCOMER.secrets[MEMBERS[3]])
+    plan = keep(situation(started))
+    assert plan is not None
+    assert written(plan, MEMBERS[3]).wanted.texts == {"initial-cluster": WITHDRAWN}
+
+
+def test_a_permission_that_was_withdrawn_is_never_given_again() -> None:
+    secret = with_data(NEWCOMER.secrets[MEMBERS[3]], {"initial-cluster": WITHDRAWN.encode()})
+    seen = having(NEWCOMER, secret)
+    assert not permitted(situation(seen), MEMBERS[3])
+    assert not permitted(situation(with_learner(seen, MEMBERS[3], started=False)), MEMBERS[3])
+    assert keep(situation(seen)) is None
+
+
+def test_only_a_newcomer_may_start_empty_without_a_place_in_the_list() -> None:
+    seen = listing(with_record(NEWCOMER, joining=()), A, B)
+    assert not permitted(situation(seen), MEMBERS[2])
+    assert not permitted(situation(seen), MEMBERS[3])
+    assert permitted(situation(NEWCOMER), MEMBERS[3])
+
+
+def test_nobody_who_left_gets_a_secret() -> None:
+    left = (Leaver(MEMBERS[4], keep_claim=False),)
+    assert keep(situation(with_record(an_observation(Stage.STABLE), left=left))) is None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from etcd_operator.observation import Leaver
 from tests.builders import (
     CLUSTER_ID,
     MEMBERS,
@@ -61,7 +62,8 @@ def test_a_list_of_other_members_than_the_named_ones_is_not_this_cluster(members
 
 
 def test_the_cluster_of_a_first_start_that_was_given_up_is_not_taken_for_the_new_one() -> None:
-    seen = with_record(an_observation(Stage.AGREED), members=MEMBERS[3:6], abandoned=MEMBERS[:3])
+    left = tuple(Leaver(name, keep_claim=False) for name in MEMBERS[:3])
+    seen = with_record(an_observation(Stage.AGREED), members=MEMBERS[3:6], left=left)
     assert not decide(seen).record.formed
 
 

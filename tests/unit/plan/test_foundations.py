@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from etcd_operator.api.conditions import BlockReason
+from etcd_operator.observation import Departure, Leaver, Removal
+from etcd_operator.plan.foundations import lay
 from etcd_operator.plan.model import CreateAuthority, Patch, WriteCredentials
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
@@ -15,15 +18,22 @@ from tests.builders import (
     Stage,
     a_budget,
     a_claim,
+    a_member,
     a_spec,
     an_observation,
     having,
+    listing,
     silent,
+    with_learner,
+    with_newcomers,
     with_record,
     with_spec,
     without,
 )
-from tests.unit.plan.decide import body_of, decide, done, reasons
+from tests.unit.plan.decide import body_of, decide, done, reasons, situation
+
+if TYPE_CHECKING:
+    from etcd_operator.observation import Observation
 
 PEER_CA, CLIENT_CA = IDENTITY.peer_ca_secret, IDENTITY.client_ca_secret
 
@@ -160,3 +170,87 @@ def test_a_claim_that_somebody_else_controls_is_left_to_its_owner(policy: str) -
 
 def test_nothing_is_laid_while_the_record_speaks_of_no_member() -> None:
     assert done(decide(with_record(an_observation(Stage.EMPTY), members=()))) == set()
+
+
+def budget_of(seen: Observation) -> int | None:
+    """The budget that is written; None if none is."""
+    plan = lay(situation(seen))
+    patches = [step for step in (() if plan is None else plan.steps) if isinstance(step, Patch)]
+    assert all(step.kind is Kind.BUDGET for step in patches)
+    return next((step.patch["spec"]["minAvailable"] for step in patches), None)
+
+
+LISTED = tuple(a_member(name) for name in MEMBERS[:3])
+NEWCOMER = with_spec(with_newcomers(an_observation(Stage.STABLE), MEMBERS[3], at_gate=False), replicas=5)
+LEARNER = with_learner(NEWCOMER, MEMBERS[3])
+
+
+def test_the_budget_is_raised_before_a_learner_votes() -> None:
+    assert budget_of(LEARNER) == 3
+    assert budget_of(having(LEARNER, a_budget(3))) is None
+
+
+NOT_YET: dict[str, Observation] = {
+    "it waits at the gate": NEWCOMER,
+    "it has not started": with_learner(NEWCOMER, MEMBERS[3], started=False),
+    "it is behind": with_learner(NEWCOMER, MEMBERS[3], applied=1),
+    "nobody wants it": with_record(LEARNER, joining=()),
+}
+
+
+@pytest.mark.parametrize("seen", NOT_YET.values(), ids=NOT_YET)
+def test_a_stuck_newcomer_never_blocks_a_drain_for_the_budget_does_not_count_it_while(seen: Observation) -> None:
+    assert budget_of(seen) is None
+    assert budget_of(having(seen, a_budget(3))) == 2
+
+
+def test_the_budget_is_lowered_only_when_the_member_has_left_the_list() -> None:
+    five = an_observation(Stage.STABLE, members=5)
+    leaving = with_record(five, removing=Removal(MEMBERS[4], Departure.SCALE_IN, "one too many"))
+    assert budget_of(leaving) is None
+    four = listing(leaving, *LISTED, a_member(MEMBERS[3]))
+    assert budget_of(four) is None
+    three = listing(with_record(leaving, members=MEMBERS[:3], removing=None), *LISTED)
+    assert budget_of(three) == 2
+
+
+def test_the_budget_counts_voters_that_are_not_ours() -> None:
+    assert budget_of(listing(an_observation(Stage.STABLE), *LISTED, a_member("guest"))) == 3
+
+
+@pytest.mark.parametrize("stands", [1, 2, 3])
+def test_the_budget_stays_as_it_is_while_etcd_cannot_be_asked(stands: int) -> None:
+    assert budget_of(having(silent(an_observation(Stage.STABLE)), a_budget(stands))) is None
+
+
+def test_a_budget_that_is_gone_while_etcd_cannot_be_asked_counts_the_members_on_record() -> None:
+    seen = without(silent(an_observation(Stage.STABLE, members=5)), Kind.BUDGET)
+    plan = lay(situation(seen))
+    assert plan is not None
+    assert body_of(plan, "PodDisruptionBudget", "orders")["spec"]["minAvailable"] == 3
+
+
+def test_all_that_newcomers_need_is_laid_at_once() -> None:
+    seen = with_record(an_observation(Stage.STABLE), joining=MEMBERS[3:5])
+    plan = lay(situation(seen))
+    assert plan is not None
+    assert done(plan) == {
+        f"create {kind} {member}" for kind in ("Service", "PersistentVolumeClaim") for member in MEMBERS[3:5]
+    }
+
+
+def test_no_claim_of_a_newcomer_is_made_while_etcd_may_list_it_as_started() -> None:
+    seen = silent(with_record(an_observation(Stage.STABLE), joining=(MEMBERS[3],)))
+    plan = lay(situation(seen))
+    assert plan is not None
+    assert done(plan) == {f"create Service {MEMBERS[3]}"}
+
+
+def test_no_claim_of_a_newcomer_that_has_started_is_made_again() -> None:
+    plan = lay(situation(without(LEARNER, Kind.CLAIM, MEMBERS[3])))
+    assert plan is None or "PersistentVolumeClaim" not in str(done(plan))
+
+
+def test_nothing_is_laid_for_who_has_left() -> None:
+    left = (Leaver(MEMBERS[4], keep_claim=False),)
+    assert lay(situation(with_record(an_observation(Stage.STABLE), left=left))) is None

@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from etcd_operator.observation import Cause, Problem
+from etcd_operator.observation import Cause, Departure, Problem, Removal, Unknown
+from etcd_operator.plan.members import admit, await_all, run
 from etcd_operator.plan.model import Delete, Patch
 from etcd_operator.resources.kinds import Kind
-from etcd_operator.resources.names import WITHDRAWN, initial_cluster
+from etcd_operator.resources.names import WITHDRAWN, initial_cluster, peer_url
 from etcd_operator.resources.pod import START_CHECK_CONTAINER
 from tests.builders import (
+    CLUSTER_ID,
     IDENTITY,
     MEMBERS,
     Stage,
     a_claim,
+    a_gate_pod,
     a_member,
+    a_node,
     a_pod,
     a_spec,
     an_observation,
     having,
     listing,
+    on_nodes,
     silent,
     with_data,
+    with_learner,
+    with_newcomers,
+    with_record,
     with_spec,
     without,
 )
-from tests.unit.plan.decide import body_of, decide, deleted, done
+from tests.unit.plan.decide import body_of, decide, deleted, done, situation
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import Json
     from etcd_operator.etcd.client import Member
-    from etcd_operator.observation import Observation, Pod
+    from etcd_operator.observation import Claim, Observation, Pod
 
-ONE = MEMBERS[0]
+ONE, B_NAME, C, D = MEMBERS[:4]
 PERMITTED = initial_cluster(IDENTITY, MEMBERS[:3], a_spec().tls)
 A, B, LATE = a_member(MEMBERS[0]), a_member(MEMBERS[1]), a_member(MEMBERS[2], started=False)
 LOST = Problem(Cause.DATA_LOST, "the data is gone")
@@ -42,11 +51,11 @@ LOST = Problem(Cause.DATA_LOST, "the data is gone")
 
 def state_of(pod: Json) -> str:
     """How the Pod would start etcd on an empty directory: new, existing, or never."""
-    etcd, check = pod["spec"]["containers"][0], pod["spec"]["initContainers"][-1]
-    assert check["name"] == START_CHECK_CONTAINER
-    arguments = " ".join([*etcd["args"], *check["args"]])
+    checks = [check for check in pod["spec"]["initContainers"] if check["name"] == START_CHECK_CONTAINER]
+    arguments = " ".join(argument for each in (*pod["spec"]["containers"], *checks) for argument in each["args"])
     if f"--initial-cluster={WITHDRAWN}" in arguments:
         return "never"
+    assert checks, "nobody looks at the volume before a first start"
     return "new" if "--initial-cluster-state=new" in arguments else "existing"
 
 
@@ -99,7 +108,9 @@ def test_a_late_member_that_etcd_lists_as_never_started_joins_the_existing_clust
 
 def test_a_member_that_was_removed_from_etcds_list_never_starts_empty() -> None:
     seen = listing(without(an_observation(Stage.STABLE), Kind.POD, MEMBERS[2]), A, B)
-    assert state_of(body_of(decide(seen), "Pod", MEMBERS[2])) == "never"
+    plan = run(situation(seen))
+    assert plan is not None
+    assert state_of(body_of(plan, "Pod", MEMBERS[2])) == "never"
 
 
 def _late_and_refused(permission: str) -> Observation:
@@ -142,6 +153,12 @@ def test_before_the_formation_a_pod_that_is_not_as_specified_is_replaced() -> No
 def test_after_the_formation_no_pod_is_replaced_for_its_specification() -> None:
     seen = with_spec(an_observation(Stage.STABLE), image={"repository": "example.com/other"})
     assert done(decide(seen)) == set()
+
+
+def test_after_the_formation_a_pod_that_does_not_run_is_made_as_specified() -> None:
+    seen = with_spec(an_observation(Stage.STABLE), image={"repository": "example.com/other"})
+    stuck = a_pod(ONE, running=False, problem=Problem(Cause.IMAGE, "not found"))
+    assert deleted(decide(having(seen, stuck))) == {f"delete Pod {ONE}"}
 
 
 def test_clients_are_let_in_only_when_the_permissions_are_withdrawn() -> None:
@@ -205,3 +222,158 @@ def test_when_all_members_run_etcd_is_asked_again_within_a_moment() -> None:
     plan = decide(an_observation(Stage.STARTED))
     assert plan.steps == ()
     assert 0 < plan.wake_after < 0.5
+
+
+def leaving(seen: Observation, cause: Departure) -> Observation:
+    """The same moment, after C was chosen to leave, without a Pod."""
+    seen = with_record(seen, removing=Removal(C, cause, "chosen"))
+    return without(silent(seen, C), Kind.POD, C)
+
+
+def made(seen: Observation) -> set[str]:
+    """The Pods that are created or deleted."""
+    plan = run(situation(seen))
+    return set() if plan is None else done(plan)
+
+
+NODE_AWAY = on_nodes(an_observation(Stage.STABLE), node_3=a_node("node-3", ready=False))
+STAYS_AWAY: dict[str, tuple[Observation, bool]] = {
+    "it is one too many": (leaving(an_observation(Stage.STABLE), Departure.SCALE_IN), True),
+    "it is one too many and no quorum answers": (
+        silent(leaving(an_observation(Stage.STABLE), Departure.SCALE_IN)),
+        False,
+    ),
+    "its data is lost": (leaving(an_observation(Stage.STABLE), Departure.DATA_LOST), True),
+    "its data is lost and no quorum answers": (
+        silent(leaving(an_observation(Stage.STABLE), Departure.DATA_LOST)),
+        True,
+    ),
+    "its node is away": (leaving(NODE_AWAY, Departure.NODE_LOST), False),
+}
+
+
+@pytest.mark.parametrize(("seen", "away"), STAYS_AWAY.values(), ids=STAYS_AWAY)
+def test_whether_a_member_that_is_to_leave_gets_a_new_pod_when(seen: Observation, *, away: bool) -> None:
+    assert made(seen) == (set() if away else {f"create Pod {C}"})
+
+
+def test_the_others_get_their_pods_while_one_leaves() -> None:
+    seen = leaving(an_observation(Stage.STABLE), Departure.SCALE_IN)
+    assert made(without(silent(seen, B_NAME), Kind.POD, B_NAME)) == {f"create Pod {B_NAME}"}
+
+
+def test_a_pod_that_ended_for_good_is_taken_away_although_its_member_leaves() -> None:
+    seen = with_record(silent(an_observation(Stage.STABLE), C), removing=Removal(C, Departure.DATA_LOST, "chosen"))
+    assert made(having(seen, a_pod(C, running=False, finished=True))) == {f"delete Pod {C}"}
+
+
+NEWCOMER = with_newcomers(an_observation(Stage.STABLE), D, at_gate=False)
+
+
+def test_a_newcomer_gets_a_pod_that_waits_at_the_gate_and_asks_the_healthy_members_of_this_cluster() -> None:
+    seen = silent(NEWCOMER, C)
+    plan = run(situation(seen))
+    assert plan is not None
+    pod = body_of(plan, "Pod", D)
+    assert state_of(pod) == "existing"
+    arguments = pod["spec"]["initContainers"][-1]["args"]
+    asked = ",".join(peer_url(IDENTITY, member, a_spec().tls) for member in (ONE, B_NAME))
+    assert {"--wait", f"--ask={asked}", f"--cluster-id={CLUSTER_ID:x}"} <= set(arguments)
+
+
+@pytest.mark.parametrize("kind", [Kind.SERVICE, Kind.CLAIM, Kind.SECRET])
+def test_a_newcomer_gets_no_pod_before_what_it_needs(kind: Kind) -> None:
+    assert made(without(NEWCOMER, kind, D)) == set()
+
+
+def test_a_newcomer_needs_no_address_but_its_own() -> None:
+    assert made(without(NEWCOMER, Kind.SERVICE, C)) == {f"create Pod {D}"}
+
+
+def test_a_newcomer_gets_no_pod_while_etcd_cannot_be_asked() -> None:
+    assert made(silent(NEWCOMER)) == set()
+
+
+def test_a_newcomer_gets_no_pod_while_nobody_healthy_could_tell_it_of_its_place() -> None:
+    views = {name: replace(view, status=Unknown("no answer")) for name, view in NEWCOMER.etcd.views.items()}
+    assert made(replace(NEWCOMER, etcd=replace(NEWCOMER.etcd, views=views))) == set()
+
+
+def test_a_learner_that_has_started_comes_back_with_its_data_or_not_at_all() -> None:
+    seen = without(with_learner(NEWCOMER, D), Kind.POD, D)
+    plan = run(situation(seen))
+    assert plan is not None
+    assert state_of(body_of(plan, "Pod", D)) == "never"
+
+
+def test_a_learner_that_never_started_waits_at_the_gate_again() -> None:
+    plan = run(situation(with_learner(NEWCOMER, D, started=False)))
+    assert plan is not None
+    assert state_of(body_of(plan, "Pod", D)) == "existing"
+
+
+@pytest.mark.parametrize("asks", [(MEMBERS[4], MEMBERS[5]), (C,)], ids=["they have left", "it is down"])
+def test_a_newcomer_at_the_gate_whom_nobody_can_tell_of_its_place_gets_another_pod(asks: tuple[str, ...]) -> None:
+    seen = having(silent(NEWCOMER, C), a_gate_pod(D, asks=asks))
+    plan = run(situation(seen))
+    assert plan is not None
+    assert [step.why for step in plan.steps] == [f"none of the members that {D} asks serves"]
+    assert done(plan) == {f"delete Pod {D}"}
+
+
+@pytest.mark.parametrize("lived", [True, False])
+@pytest.mark.parametrize("claim", [None, a_claim(D, deleting=True)], ids=["gone", "going"])
+def test_a_newcomer_that_has_not_run_makes_way_for_one_with_a_claim(claim: Claim | None, *, lived: bool) -> None:
+    seen = having(NEWCOMER, replace(a_gate_pod(D, asks=(ONE,)), lived=lived))
+    seen = without(seen, Kind.CLAIM, D) if claim is None else having(seen, claim)
+    assert made(seen) == (set() if lived else {f"delete Pod {D}"})
+
+
+def test_a_member_keeps_its_pod_although_its_claim_is_going() -> None:
+    assert made(having(an_observation(Stage.STABLE), a_claim(ONE, deleting=True))) == set()
+
+
+def test_a_newcomer_that_was_just_promoted_comes_back_while_etcd_cannot_be_asked() -> None:
+    seen = without(with_learner(NEWCOMER, D), Kind.POD, D)
+    plan = run(situation(silent(seen)))
+    assert plan is not None
+    assert state_of(body_of(plan, "Pod", D)) == "never"
+
+
+def test_who_does_not_serve_although_nothing_can_be_done_is_told() -> None:
+    plan = decide(silent(an_observation(Stage.STABLE), C))
+    assert (plan.action, plan.steps) == ("AwaitMembers", ())
+    assert plan.reason == f"waiting for {C} to serve"
+    assert await_all(situation(an_observation(Stage.STABLE))) is None
+    assert await_all(situation(an_observation(Stage.STARTED))) is None
+
+
+HEARD: dict[str, Observation] = {
+    "one that it asks is a member": having(NEWCOMER, a_gate_pod(D, asks=(MEMBERS[4], C))),
+    "it asks nobody": having(NEWCOMER, a_gate_pod(D, asks=())),
+    "it is through": having(NEWCOMER, replace(a_gate_pod(D, asks=(MEMBERS[4],)), at_gate=False, running=True)),
+    "etcd cannot be asked": silent(having(NEWCOMER, a_gate_pod(D, asks=(MEMBERS[4],)))),
+    "it is ending": having(NEWCOMER, a_gate_pod(D, asks=(MEMBERS[4],), deleting=True)),
+}
+
+
+@pytest.mark.parametrize("seen", HEARD.values(), ids=HEARD)
+def test_a_newcomer_keeps_its_pod_when(seen: Observation) -> None:
+    assert made(seen) == set()
+
+
+@pytest.mark.parametrize("entry", [a_member(D, learner=True), None], ids=["learner", "not in the list"])
+def test_a_newcomer_takes_no_clients_before_it_votes(entry: Member | None) -> None:
+    seen = with_newcomers(an_observation(Stage.STABLE), D)
+    seen = having(seen, a_pod(D), with_data(seen.secrets[D], {"initial-cluster": WITHDRAWN.encode()}))
+    listed = (A, B, a_member(C)) if entry is None else (A, B, a_member(C), entry)
+    assert admit(situation(listing(seen, *listed))) is None
+
+
+def test_a_newcomer_that_votes_and_cannot_start_over_takes_clients() -> None:
+    seen = with_newcomers(an_observation(Stage.STABLE), D)
+    seen = having(seen, a_pod(D), with_data(seen.secrets[D], {"initial-cluster": WITHDRAWN.encode()}))
+    seen = with_record(listing(seen, A, B, a_member(C), a_member(D)), members=MEMBERS[:4], joining=())
+    plan = admit(situation(seen))
+    assert plan is not None
+    assert done(plan) == {f"patch Pod {D}"}

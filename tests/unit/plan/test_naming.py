@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_operator.observation import Record
+from etcd_operator.observation import Leaver, Record
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import SUFFIX_ALPHABET, SUFFIX_LENGTH
 from tests.builders import MEMBERS, Stage, a_claim, a_pod, an_observation, having, with_record, with_spec, without
 from tests.unit.plan.decide import decide, deleted, done
+
+
+def _given_up(*names: str) -> tuple[Leaver, ...]:
+    """Members of a first start of which nothing is to be left."""
+    return tuple(Leaver(name, keep_claim=False) for name in names)
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 7])
@@ -35,7 +40,7 @@ def test_other_entropy_gives_other_names() -> None:
 
 def test_a_name_that_was_given_up_is_not_given_again() -> None:
     drawn = decide(an_observation(Stage.EMPTY)).record.members
-    again = decide(with_record(an_observation(Stage.EMPTY), abandoned=drawn)).record.members
+    again = decide(with_record(an_observation(Stage.EMPTY), left=_given_up(*drawn))).record.members
     assert set(drawn).isdisjoint(again)
 
 
@@ -51,22 +56,24 @@ def test_another_size_before_the_formation_gives_up_the_first_names_and_records_
     plan = decide(with_spec(an_observation(Stage.STARTED, members=before), replicas=after))
     assert plan.steps == ()
     assert len(plan.record.members) == after
-    assert plan.record.abandoned == MEMBERS[:before]
+    assert plan.record.left == _given_up(*MEMBERS[:before])
     assert set(plan.record.members).isdisjoint(MEMBERS[:before])
 
 
 def test_a_second_change_of_size_also_gives_up_what_the_first_one_left() -> None:
-    seen = with_record(an_observation(Stage.EMPTY), members=MEMBERS[:3], abandoned=MEMBERS[3:4])
+    seen = with_record(an_observation(Stage.EMPTY), members=MEMBERS[:3], left=_given_up(MEMBERS[3]))
     plan = decide(with_spec(seen, replicas=1))
-    assert plan.record.abandoned == (MEMBERS[3], *MEMBERS[:3])
+    assert plan.record.left == _given_up(MEMBERS[3], *MEMBERS[:3])
 
 
-def test_a_formed_cluster_is_never_named_anew_whatever_size_is_asked_for() -> None:
-    seen = with_spec(an_observation(Stage.STABLE), replicas=5)
-    assert decide(seen).record == seen.cluster.record
+@pytest.mark.parametrize("size", [1, 5])
+def test_a_formed_cluster_is_never_named_anew_whatever_size_is_asked_for(size: int) -> None:
+    plan = decide(with_spec(an_observation(Stage.STABLE), replicas=size))
+    assert plan.record.members == MEMBERS[:3]
+    assert plan.record.left == ()
 
 
-GIVEN_UP = with_record(an_observation(Stage.STARTED), members=MEMBERS[3:6], abandoned=MEMBERS[:3])
+GIVEN_UP = with_record(an_observation(Stage.STARTED), members=MEMBERS[3:6], left=_given_up(*MEMBERS[:3]))
 
 
 def test_what_was_given_up_goes_pods_first() -> None:
@@ -88,16 +95,16 @@ def test_nothing_is_deleted_twice() -> None:
 
 
 def test_the_names_that_were_given_up_are_forgotten_when_their_objects_are_gone() -> None:
-    seen = with_record(an_observation(Stage.EMPTY), members=MEMBERS[3:6], abandoned=MEMBERS[:3])
+    seen = with_record(an_observation(Stage.EMPTY), members=MEMBERS[3:6], left=_given_up(*MEMBERS[:3]))
     assert decide(seen).record == Record(members=MEMBERS[3:6])
 
 
 def test_a_name_that_was_given_up_is_remembered_until_its_last_object_is_gone() -> None:
     seen = without(GIVEN_UP, Kind.POD)
     for kind in (Kind.CLAIM, Kind.SECRET, Kind.SERVICE):
-        assert decide(seen).record.abandoned == MEMBERS[:3]
+        assert decide(seen).record.left == _given_up(*MEMBERS[:3])
         seen = without(seen, kind)
-    assert decide(seen).record.abandoned == ()
+    assert decide(seen).record.left == ()
 
 
 def test_no_claim_is_deleted_that_belongs_to_no_given_up_member() -> None:
@@ -106,6 +113,6 @@ def test_no_claim_is_deleted_that_belongs_to_no_given_up_member() -> None:
 
 
 def test_the_new_start_waits_for_no_given_up_pod_that_is_still_ending() -> None:
-    seen = with_record(an_observation(Stage.STARTED, members=1), members=MEMBERS[1:4], abandoned=MEMBERS[:1])
+    seen = with_record(an_observation(Stage.STARTED, members=1), members=MEMBERS[1:4], left=_given_up(MEMBERS[0]))
     seen = having(with_spec(seen, replicas=3), a_pod(MEMBERS[0], deleting=True))
     assert f"create PersistentVolumeClaim {MEMBERS[1]}" in done(decide(seen))

@@ -122,6 +122,8 @@ CAUSES = [
     (Cause.UNSCHEDULABLE, BlockReason.UNSCHEDULABLE),
     (Cause.IMAGE, BlockReason.IMAGE),
     (Cause.DATA_LOST, BlockReason.DATA_LOST),
+    (Cause.DATA_DAMAGED, BlockReason.DATA_DAMAGED),
+    (Cause.START_REFUSED, BlockReason.START_REFUSED),
     (Cause.CRASHING, BlockReason.CRASHING),
     (Cause.CONTAINER_CONFIG, BlockReason.CONTAINER_CONFIG),
     (Cause.STORAGE, BlockReason.STORAGE),

@@ -7,29 +7,50 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from etcd_operator import startcheck
 from etcd_operator.resources.ownership import POD_HASH
-from etcd_operator.resources.pod import FirstStart, Restart, StartCheckImage, pod_hash
+from etcd_operator.resources.pod import FirstStart, Restart, StartCheckImage, pod_hash, start_command
 from etcd_operator.resources.start import ClusterState
 from tests.unit.resources.build import FIRST_START, GATE, IDENTITY, MEMBER, container, pod, spec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from etcd_operator.api.cluster import Json
 
 CONTAINERS = ["etcd-version", "start-check", "etcd"]
+OTHERS = ("orders-bbbbb", "orders-ccccc")
+NEWCOMER = FirstStart(ClusterState.EXISTING, ask=OTHERS, cluster_id=0x11C0C2F34659C362)
+INSPECTED = Restart(inspect=True)
+PEER_FILES = {"peer.crt", "peer.key", "peer-ca.crt"}
 
 
 def environment(body: Json) -> dict[str, Any]:
     return {variable["name"]: variable for variable in body.get("env", ())}
 
 
-def test_the_image_is_tried_before_the_volume_is_looked_at_and_etcd_comes_last() -> None:
-    body = pod()["spec"]
+def test_a_newcomers_image_is_tried_before_it_stands_at_the_gate_and_etcd_comes_last() -> None:
+    body = pod(start=NEWCOMER)["spec"]
     assert [entry["name"] for entry in (*body["initContainers"], *body["containers"])] == CONTAINERS
 
 
-def test_etcd_is_started_through_the_link_that_only_the_start_check_makes() -> None:
-    for start in (FIRST_START, Restart()):
-        assert container(pod(start=start), "etcd")["command"] == ["/var/lib/etcd/data/member/start"]
+@pytest.mark.parametrize("start", [FIRST_START, INSPECTED], ids=["first", "inspected"])
+def test_nobody_else_waits_for_a_trial_of_the_image(start: FirstStart | Restart) -> None:
+    assert [entry["name"] for entry in pod(start=start)["spec"]["initContainers"]] == ["start-check"]
+
+
+def test_a_member_that_starts_on_its_data_waits_for_nothing() -> None:
+    assert pod(start=Restart())["spec"]["initContainers"] == []
+
+
+def test_etcd_is_started_through_the_members_own_link_that_only_the_start_check_makes() -> None:
+    for start in (FIRST_START, NEWCOMER, Restart(), INSPECTED):
+        command = container(pod(start=start), "etcd")["command"]
+        assert command == [start_command(MEMBER)] == ["/var/lib/etcd/data/member/start-orders-x7k2p"]
+
+
+def test_a_panic_leaves_room_for_its_cause_in_what_kubernetes_keeps() -> None:
+    assert environment(container(pod(start=Restart()), "etcd"))["GOTRACEBACK"]["value"] == "none"
 
 
 def test_the_start_check_and_etcd_read_the_permission_of_a_first_start_from_the_members_secret() -> None:
@@ -40,29 +61,93 @@ def test_the_start_check_and_etcd_read_the_permission_of_a_first_start_from_the_
 
 
 def test_a_later_pod_has_no_permission_at_all() -> None:
-    body = pod(start=Restart())
+    body = pod(start=INSPECTED)
     for name in ("start-check", "etcd"):
         found = container(body, name)
-        assert not found.get("env")
+        assert "ETCD_INITIAL_CLUSTER" not in environment(found)
         assert "--initial-cluster=none=http://none.invalid:2380" in found["args"]
 
 
 def test_the_initial_cluster_is_never_both_a_flag_and_in_the_environment() -> None:
-    for start in (FIRST_START, FirstStart(ClusterState.EXISTING), Restart()):
+    for start in (FIRST_START, NEWCOMER, Restart()):
         etcd = container(pod(start=start), "etcd")
         flag = any(argument.startswith("--initial-cluster=") for argument in etcd["args"])
         assert flag != ("ETCD_INITIAL_CLUSTER" in environment(etcd))
 
 
-def test_the_start_check_runs_alone_on_the_volume_and_sees_no_key() -> None:
-    body = container(pod(), "start-check")
+@pytest.mark.parametrize("start", [FIRST_START, INSPECTED], ids=["first", "inspected"])
+def test_a_start_check_that_asks_nobody_runs_alone_on_the_volume_and_sees_no_key(start: FirstStart | Restart) -> None:
+    whole = pod(start=start)
+    body = container(whole, "start-check")
     assert body["image"] == GATE.reference
     assert body["command"] == ["python3", "-I", "-m", "etcd_operator.startcheck"]
+    assert [argument.partition("=")[0] for argument in body["args"]] == [
+        "--name",
+        "--data-dir",
+        "--initial-cluster",
+        "--etcd",
+    ]
     assert [mount["name"] for mount in body["volumeMounts"]] == ["data"]
+    assert [volume["name"] for volume in whole["spec"]["volumes"]] == ["data", "tls"]
+
+
+def test_a_newcomer_asks_the_members_of_its_cluster_and_waits() -> None:
+    assert container(pod(start=NEWCOMER), "start-check")["args"][4:] == [
+        "--wait",
+        "--ask=https://orders-bbbbb.shop.svc:2380,https://orders-ccccc.shop.svc:2380",
+        "--peer-url=https://orders-x7k2p.shop.svc:2380",
+        "--cluster-id=11c0c2f34659c362",
+        "--peer-cert-file=/etc/etcd-operator/member/peer.crt",
+        "--peer-key-file=/etc/etcd-operator/member/peer.key",
+        "--peer-trusted-ca-file=/etc/etcd-operator/member/peer-ca.crt",
+    ]
+
+
+def test_a_first_member_asks_the_others_and_does_not_wait_for_a_cluster() -> None:
+    args = container(pod(start=FirstStart(ClusterState.NEW, ask=OTHERS)), "start-check")["args"]
+    assert "--ask=https://orders-bbbbb.shop.svc:2380,https://orders-ccccc.shop.svc:2380" in args
+    assert "--wait" not in args
+    assert not [argument for argument in args if argument.startswith("--cluster-id")]
+
+
+def test_who_asks_sees_the_peer_certificate_and_no_other_key() -> None:
+    body = pod(start=NEWCOMER)
+    mounts = {mount["name"]: mount for mount in container(body, "start-check")["volumeMounts"]}
+    assert set(mounts) == {"data", "peer-tls"}
+    assert mounts["peer-tls"]["readOnly"] is True
+    volume = next(volume for volume in body["spec"]["volumes"] if volume["name"] == "peer-tls")
+    assert {item["key"] for item in volume["secret"]["items"]} == PEER_FILES
+    assert volume["secret"]["secretName"] == MEMBER
+    assert volume["secret"]["defaultMode"] == 0o440
+    assert "peer-tls" not in {mount["name"] for mount in container(body, "etcd")["volumeMounts"]}
+
+
+def test_peers_without_tls_are_asked_without() -> None:
+    body = pod(start=NEWCOMER, tls={"client": "Mutual", "peer": "Off"})
+    check = container(body, "start-check")
+    assert "--ask=http://orders-bbbbb.shop.svc:2380,http://orders-ccccc.shop.svc:2380" in check["args"]
+    assert not [argument for argument in check["args"] if argument.startswith("--peer-") and "file" in argument]
+    assert [mount["name"] for mount in check["volumeMounts"]] == ["data"]
+    assert [volume["name"] for volume in body["spec"]["volumes"]] == ["data", "tls"]
+
+
+@pytest.mark.parametrize("peer", ["Mutual", "Off"])
+@pytest.mark.parametrize("start", [FIRST_START, NEWCOMER, FirstStart(ClusterState.NEW, ask=OTHERS), INSPECTED], ids=str)
+def test_the_start_check_understands_what_the_pod_tells_it(
+    start: FirstStart | Restart, peer: str, tmp_path: Path
+) -> None:
+    args = container(pod(start=start, tls={"peer": peer}), "start-check")["args"]
+    data = next(argument for argument in args if argument.startswith("--data-dir"))
+    permission = next(argument for argument in args if argument.startswith("--initial-cluster"))
+    nobody = {data: f"--data-dir={tmp_path / 'data'}", permission: "--initial-cluster=none=http://none.invalid:2380"}
+    arguments = [nobody.get(argument, argument) for argument in args]
+    assert startcheck.main(arguments, termination_log=tmp_path / "message") is startcheck.ExitCode.DATA_LOST
 
 
 def test_the_tag_of_etcds_image_is_its_version() -> None:
-    body = pod(version="3.5.35", image={"repository": "registry.example:5000/etcd", "pullPolicy": "Always"})
+    body = pod(
+        start=NEWCOMER, version="3.5.35", image={"repository": "registry.example:5000/etcd", "pullPolicy": "Always"}
+    )
     for name in ("etcd", "etcd-version"):
         assert container(body, name)["image"] == "registry.example:5000/etcd:v3.5.35"
         assert container(body, name)["imagePullPolicy"] == "Always"
@@ -76,7 +161,7 @@ def test_pull_secrets_are_the_users_and_the_start_checks_each_once() -> None:
 
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_every_container_meets_the_restricted_pod_security_standard(name: str) -> None:
-    body = pod()
+    body = pod(start=NEWCOMER)
     assert container(body, name)["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
@@ -97,7 +182,7 @@ def test_a_member_gets_neither_a_token_nor_the_variables_of_services() -> None:
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_init_containers_ask_for_no_more_than_etcd(name: str) -> None:
     resources = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
-    assert container(pod(resources=resources), name)["resources"] == resources
+    assert container(pod(start=NEWCOMER, resources=resources), name)["resources"] == resources
 
 
 def test_the_volumes_are_the_claim_and_the_files_of_the_tls_mode() -> None:
@@ -201,7 +286,7 @@ def test_what_does_not_reach_the_pod_does_not_outdate_it() -> None:
 def test_the_hash_is_the_same_however_the_member_started_and_whatever_checks_it() -> None:
     expected = pod_hash(IDENTITY, spec(), MEMBER)
     other = replace(GATE, reference="example.com/etcd-operator:2", pull_policy="Always", pull_secrets=("new",))
-    for start in (FIRST_START, FirstStart(ClusterState.EXISTING), Restart()):
+    for start in (FIRST_START, FirstStart(ClusterState.NEW, ask=OTHERS), NEWCOMER, Restart(), INSPECTED):
         for gate in (GATE, other):
             assert pod(start=start, gate=gate)["metadata"]["annotations"][POD_HASH] == expected
 

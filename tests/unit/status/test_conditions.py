@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etcd_operator.api.conditions import ConditionType
-from etcd_operator.observation import Cause, Problem, Stranger
+from etcd_operator.observation import Cause, Problem, Stranger, Unknown
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
     MEMBERS,
     NOW,
     Stage,
     a_claim,
+    a_member,
     a_pod,
     an_observation,
     deleting,
     having,
+    listing,
     silent,
+    with_newcomers,
     with_spec,
     with_status,
     without,
@@ -109,14 +112,33 @@ TABLE: dict[str, tuple[Observation, dict[str, tuple[str, str]]]] = {
         silent(without(STABLE, Kind.POD)),
         {"Quorate": ("False", "QuorumLost"), "Progressing": ("True", "Working")},
     ),
-    "a member lost its data": (
+    "a member lost its data and is replaced": (
         having(silent(STABLE, MEMBERS[2]), a_pod(MEMBERS[2], running=False, problem=LOST)),
         {
-            "Blocked": ("True", "DataLost"),
+            "Blocked": ("False", "NotBlocked"),
+            "Progressing": ("True", "Working"),
             "Degraded": ("True", "MembersUnhealthy"),
             "Quorate": ("True", "QuorumHealthy"),
         },
     ),
+    "nodes are watched": (STABLE, {"NodeRepair": ("True", "NodesWatched")}),
+    "nodes may not be read": (
+        replace(STABLE, nodes=Unknown("nodes is forbidden")),
+        {"NodeRepair": ("False", "NodesForbidden"), "Blocked": ("False", "NotBlocked")},
+    ),
+    "a node may be lost and nodes may not be read": (
+        replace(silent(STABLE, MEMBERS[2]), nodes=Unknown("nodes is forbidden")),
+        {"NodeRepair": ("False", "NodesForbidden"), "Blocked": ("True", "NodesForbidden")},
+    ),
+    "a newcomer is prepared": (
+        with_spec(with_newcomers(STABLE, *MEMBERS[3:5]), replicas=5),
+        {"Degraded": ("False", "AllMembersHealthy"), "Progressing": ("True", "Working")},
+    ),
+    "a voter that is not ours is in the list": (
+        listing(STABLE, *(a_member(name) for name in MEMBERS[:3]), a_member("guest")),
+        {"Blocked": ("True", "ForeignMember")},
+    ),
+    "no quorum can be asked": (silent(STABLE), {"Blocked": ("True", "NoQuorum")}),
     "it is paused": (with_spec(STABLE, paused=True), {"Blocked": ("True", "Paused"), "Available": ("True", "Serving")}),
 }
 ROWS = [(seen, kind, *expected) for seen, row in TABLE.values() for kind, expected in row.items()]
@@ -179,3 +201,15 @@ def test_what_is_left_of_an_earlier_cluster_is_named_although_it_blocks_nothing(
 def test_a_claim_that_is_being_deleted_turns_the_condition_before_the_data_is_gone() -> None:
     seen = having(STABLE, a_claim(MEMBERS[1], deleting=True))
     assert condition(status_of(seen), "Blocked") == ("True", "DataLost")
+
+
+def test_the_condition_says_for_how_long_a_node_is_waited_for_or_why_none_is() -> None:
+    watched = _message(with_spec(STABLE, recovery={"replaceAfter": "90s"}), "NodeRepair")
+    assert watched == "the member of a node that is away for 1m30s is replaced"
+    forbidden = _message(replace(STABLE, nodes=Unknown("nodes is forbidden")), "NodeRepair")
+    assert forbidden.endswith("no member of a lost node is replaced: nodes is forbidden")
+
+
+def _message(seen: Observation, kind: str) -> str:
+    found = next(entry for entry in status_of(seen)["conditions"] if entry["type"] == kind)
+    return str(found["message"])

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etcd_operator.observation import Cause, Problem
+from etcd_operator.observe import parse
 from etcd_operator.plan.model import Plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.status import document
@@ -28,6 +29,8 @@ from tests.builders import (
     having,
     listing,
     silent,
+    with_learner,
+    with_newcomers,
     with_status,
     without,
 )
@@ -114,12 +117,12 @@ def test_while_etcd_is_silent_the_recorded_members_are_listed() -> None:
 def test_the_record_is_what_a_later_pass_reads_back() -> None:
     found = status_of(STABLE)
     assert found["clusterID"] == f"{CLUSTER_ID:x}"
-    assert found["bootstrap"] == {"members": list(MEMBERS[:3]), "abandoned": []}
+    assert found["membership"] == {"members": list(MEMBERS[:3])}
 
 
 def test_an_intention_is_in_the_status_before_it_is_carried_out() -> None:
     found = status_of(an_observation(Stage.EMPTY))
-    assert len(found["bootstrap"]["members"]) == 3
+    assert len(found["membership"]["members"]) == 3
 
 
 def test_it_tells_applications_where_and_with_what_to_connect() -> None:
@@ -200,3 +203,45 @@ def test_the_patch_of_what_stands_is_empty(status: Json) -> None:
 def test_a_key_that_another_version_of_the_operator_wrote_is_taken_away_at_every_depth() -> None:
     old = {"plan": {"action": "Stable", "budget": 3}, "recovery": {"step": 1}}
     assert document.patch(old, {"plan": {"action": "Stable"}}) == {"plan": {"budget": None}, "recovery": None}
+
+
+FULL = {
+    "members": list(MEMBERS[:3]),
+    "joining": [MEMBERS[3]],
+    "removing": {"member": MEMBERS[2], "cause": "DataLost", "reason": "its claim is gone"},
+    "left": [{"member": MEMBERS[4], "keepClaim": True}],
+    "suspects": [{"member": MEMBERS[1], "podUID": "u-1"}],
+}
+
+
+def test_every_intention_is_read_back_as_it_was_written() -> None:
+    record = parse.record({"membership": FULL, "clusterID": f"{CLUSTER_ID:x}"})
+    plan = Plan("Stable", "nothing", record)
+    written = status_of(STABLE, plan)
+    assert written["membership"] == FULL
+    assert parse.record(written) == record
+
+
+def test_newcomers_are_listed_and_not_counted_before_etcd_lists_them() -> None:
+    seen = with_newcomers(STABLE, *MEMBERS[3:5])
+    waiting = status_of(seen, Plan("AddMember", "waiting", seen.cluster.record))
+    assert [entry["phase"] for entry in waiting["members"]] == ["Healthy"] * 3 + ["AtGate"] * 2
+    assert (waiting["replicas"], waiting["readyReplicas"], waiting["ready"]) == (3, 3, "3/3")
+    learning = with_learner(seen, MEMBERS[3])
+    found = status_of(learning, Plan("PromoteLearner", "waiting", seen.cluster.record))
+    assert found["replicas"] == 4
+    assert found["readyReplicas"] == 3
+    assert found["members"][3] | {"node": ""} == {
+        "name": MEMBERS[3],
+        "id": f"{a_member(MEMBERS[3]).id:x}",
+        "role": "Learner",
+        "phase": "Learning",
+        "version": "3.6.16",
+        "leader": False,
+        "node": "",
+    }
+
+
+def test_a_newcomer_that_was_just_named_is_not_counted_as_a_member() -> None:
+    seen = silent(with_newcomers(STABLE, MEMBERS[3]))
+    assert status_of(seen)["replicas"] == 3

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
+from etcd_operator.observation import Cause, Problem
 from etcd_operator.status import health
-from tests.builders import MEMBERS, Stage, a_member, a_status, an_observation, listing, silent
+from tests.builders import (
+    MEMBERS,
+    Stage,
+    a_member,
+    a_pod,
+    a_status,
+    an_observation,
+    having,
+    listing,
+    saying,
+    silent,
+    with_learner,
+    with_newcomers,
+    with_record,
+)
+
+if TYPE_CHECKING:
+    from etcd_operator.observation import Observation
 
 STABLE = an_observation(Stage.STABLE, members=5)
 MEMBER = [a_member(name) for name in MEMBERS[:5]]
@@ -42,3 +61,46 @@ def test_no_leader_is_told_while_members_disagree_about_it() -> None:
 
 def test_no_leader_is_told_while_nobody_answers() -> None:
     assert health.leader_id(silent(STABLE)) == 0
+
+
+THREE = an_observation(Stage.STABLE)
+A, B, C, D = MEMBERS[:4]
+
+
+def test_newcomers_that_wait_are_no_voters_with_and_without_a_list() -> None:
+    seen = with_newcomers(THREE, D)
+    assert health.health(seen).voters == 3
+    assert health.health(silent(seen)).voters == 3
+
+
+def test_a_process_that_is_another_member_than_its_name_says_does_not_serve() -> None:
+    assert health.health(saying(THREE, C, member_id=0xB0B)).healthy == 2
+    phase, reason = health.member_phase(saying(THREE, C, member_id=0xB0B), C)
+    assert (phase, reason) == ("Unhealthy", "it answers as another member")
+
+
+NEWCOMERS: dict[str, tuple[Observation, tuple[str, str]]] = {
+    "nothing is there": (with_record(THREE, joining=(D,)), ("Preparing", "")),
+    "its Pod is prepared": (having(with_newcomers(THREE, D), a_pod(D, running=False)), ("Preparing", "")),
+    "it waits at the gate": (with_newcomers(THREE, D), ("AtGate", "")),
+    "etcd lists it": (with_learner(with_newcomers(THREE, D), D, started=False), ("Learning", "")),
+    "it learns": (with_learner(with_newcomers(THREE, D), D), ("Learning", "")),
+    "it finds no node": (
+        having(with_newcomers(THREE, D), a_pod(D, running=False, problem=Problem(Cause.UNSCHEDULABLE, "0/3 nodes"))),
+        ("Blocked", "Unschedulable: 0/3 nodes"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "phase"), NEWCOMERS.values(), ids=NEWCOMERS)
+def test_the_phase_of_a_newcomer_when(seen: Observation, phase: tuple[str, str]) -> None:
+    assert health.member_phase(seen, D) == phase
+
+
+def test_a_newcomer_that_votes_and_serves_is_healthy_like_any_member() -> None:
+    seen = with_record(an_observation(Stage.STABLE, members=4), members=MEMBERS[:3], joining=(D,))
+    assert health.member_phase(seen, D) == ("Healthy", "")
+
+
+def test_a_learner_that_nobody_wants_is_told_by_what_its_pod_does() -> None:
+    assert health.member_phase(with_learner(THREE, D, started=False), D) == ("Missing", "no Pod")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.plan.planner import plan as decide
 from etcd_operator.status import document
+from etcd_operator.status.memory import Memory
 from tests.builders import GATE
 
 if TYPE_CHECKING:
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from etcd_operator.plan.model import Plan
 
 
-def status_of(seen: Observation, plan: Plan | None = None) -> Json:
-    """The whole status for `seen`, under its own plan unless given."""
-    plan = plan or decide(seen, gate=GATE, entropy=bytes(16))
-    return document.build(seen, plan, blocked=plan.blocked)
+def status_of(seen: Observation, plan: Plan | None = None, *, memory: Memory | None = None) -> Json:
+    """The whole status for `seen`, under its own plan unless given, by a process that remembers nothing else."""
+    plan, memory = plan or decide(seen, gate=GATE, entropy=bytes(16)), memory or Memory()
+    memory.learn(seen)
+    return document.build(seen, plan, blocked=plan.blocked, memory=memory)
 
 
 def condition(status: Json, kind: str) -> tuple[str, str]:

@@ -1,0 +1,231 @@
+"""One change of etcd's members at a time, and only one that leaves a quorum of healthy voters standing.
+
+| first of | is done when |
+| --- | --- |
+| remove a learner that nobody wants | always: it has no vote |
+| promote the learner | it runs and has caught up, and the disruption budget has room for one more voter |
+| take out who leaves | dead: a newcomer stands ready, or none is needed; healthy: it leads no more, and has stopped |
+| add a newcomer as a learner | it stands at the gate, there is no other learner, and enough voters are healthy |
+
+A newcomer is never in the list before everything it needs is ready (docs/adr/0006-gate.md), so no change of the members
+waits for a Pod, a volume or an image.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from etcd_operator.api.conditions import BlockReason
+from etcd_operator.etcd.quorum import (
+    may_promote,
+    may_remove_dead,
+    may_remove_healthy,
+    may_stop,
+    needed_to_add,
+    quorum,
+)
+from etcd_operator.observation import Cause, Departure, Unknown
+from etcd_operator.plan.credentials import permission
+from etcd_operator.plan.loss import loss
+from etcd_operator.plan.membership import membership
+from etcd_operator.plan.model import AddLearner, Delete, MoveLeader, Plan, Promote, Remove
+from etcd_operator.plan.placement import on_cordoned_node, successor
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.names import WITHDRAWN, peer_url
+from etcd_operator.resources.secret import INITIAL_CLUSTER
+
+if TYPE_CHECKING:
+    from etcd_operator.observation import Pod, Removal
+    from etcd_operator.plan.membership import Membership
+    from etcd_operator.plan.model import Step
+    from etcd_operator.plan.situation import Situation
+
+SOON = 0.25
+"""Seconds between two looks while etcd changes: Kubernetes does not tell when a learner has caught up."""
+
+LOOK_AGAIN = 5.0
+"""Seconds between two looks while a node is away: whatever else happens is noticed as soon as ever."""
+
+
+def change(situation: Situation) -> Plan | None:
+    """The next change of etcd's members, or what it waits for; None if the members are those that are wanted."""
+    listed = membership(situation)
+    if listed is None or listed.foreign:
+        return None
+    record = situation.record
+    if listed.learners:
+        return _learner(situation, listed)
+    if record.removing is not None and record.removing.member in listed.voters:
+        return _departure(situation, listed, record.removing)
+    addition = _addition(situation, listed) if record.joining else None
+    if addition is not None and addition.steps:
+        return addition
+    return _handover(situation, listed) or addition or _await_node(situation)
+
+
+def promotable(situation: Situation, listed: Membership) -> str | None:
+    """The learner that may vote as soon as the disruption budget has room for it.
+
+    Its permission of a first start is withdrawn by then: no voter may ever start over.
+    """
+    return next((name for name in listed.learners if _is_promotable(situation, listed, name)), None)
+
+
+def _is_promotable(situation: Situation, listed: Membership, name: str) -> bool:
+    pod, secret = situation.seen.pods.get(name), situation.seen.secrets.get(name)
+    return (
+        name in situation.record.joining
+        and listed.learners[name].started
+        and listed.caught_up(name)
+        and pod is not None
+        and not pod.meta.deleting
+        and secret is not None
+        and secret.data.get(INITIAL_CLUSTER) == WITHDRAWN.encode()
+        and may_promote(listed.size, len(listed.staying))
+        and not listed.foreign
+    )
+
+
+def _learner(situation: Situation, listed: Membership) -> Plan:
+    unwanted = [name for name in listed.learners if name not in situation.record.joining]
+    if unwanted:
+        why = f"learner {unwanted[0]} is not wanted"
+        return _step(situation, "RemoveLearner", Remove(unwanted[0], listed.learners[unwanted[0]].id, why))
+    name = promotable(situation, listed)
+    if name is None:
+        first = next(iter(listed.learners))
+        reason = f"waiting for learner {first} to catch up with the leader"
+        return _wait(situation, "PromoteLearner", reason, soon=_gets_on(situation, first))
+    budget = situation.seen.budgets.get(situation.identity.disruption_budget)
+    if budget is None or budget.min_available < quorum(listed.size + 1):
+        return _wait(situation, "PromoteLearner", f"{name} votes once the disruption budget counts it", soon=True)
+    why = f"{name} has caught up: {listed.size + 1} members vote"
+    return _step(situation, "PromoteLearner", Promote(name, listed.learners[name].id, why))
+
+
+def _gets_on(situation: Situation, member: str) -> bool:
+    pod = situation.seen.pods.get(member)
+    return pod is not None and pod.problem is None
+
+
+def _departure(situation: Situation, listed: Membership, leaving: Removal) -> Plan | None:
+    name, healthy = leaving.member, len(listed.healthy)
+    if leaving.cause is not Departure.SCALE_IN:
+        return _replacement(situation, listed, leaving)
+    removal = Remove(name, listed.voters[name].id, f"{name} leaves: {leaving.reason}")
+    if name not in listed.healthy:
+        return _step(situation, "ScaleIn", removal) if may_remove_dead(listed.size, healthy) else None
+    if name == listed.leader:
+        heir = successor(situation, listed)
+        if heir is None:
+            return _wait(situation, "ScaleIn", f"{name} leads, and no other voter can take over", soon=True)
+        return _step(situation, "ScaleIn", _move(listed, heir, f"{name} leaves"))
+    pod, staying = situation.seen.pods.get(name), len(listed.staying | {name})
+    if pod is not None and (pod.meta.deleting or may_stop(listed.size, staying)):
+        return _stop(situation, pod, leaving)
+    return _step(situation, "ScaleIn", removal) if may_remove_healthy(listed.size, staying) else None
+
+
+def _stop(situation: Situation, pod: Pod, leaving: Removal) -> Plan:
+    """Stop a member before it leaves: etcd tells its clients to go elsewhere, which it does not when it is removed."""
+    if pod.meta.deleting:
+        return _wait(situation, "ScaleIn", f"waiting for {pod.member} to stop", soon=True)
+    return _step(situation, "ScaleIn", Delete(Kind.POD, pod.meta, f"{pod.member} leaves: {leaving.reason}"))
+
+
+def _replacement(situation: Situation, listed: Membership, leaving: Removal) -> Plan | None:
+    """Take a dead member out when its place can be filled at once, or can be filled only then."""
+    name, record = leaving.member, situation.record
+    if name in listed.healthy or not may_remove_dead(listed.size, len(listed.healthy)):
+        return None
+    removal = Remove(
+        name, listed.voters[name].id, f"{leaving.reason}; {len(listed.healthy)} of {listed.size} voters stay"
+    )
+    if not record.joining or any(_stands_at_gate(situation, newcomer) for newcomer in record.joining):
+        return _step(situation, "ReplaceMember", removal)
+    waiting = ", ".join(record.joining)
+    if leaving.cause is Departure.DATA_LOST and all(
+        _finds_no_place(situation, newcomer) for newcomer in record.joining
+    ):
+        pod = situation.seen.pods.get(name)
+        if pod is None:
+            return _step(situation, "ReplaceMember", removal)
+        if not pod.meta.deleting:
+            why = f"{waiting} finds no place while the Pod of {name} is there: {leaving.reason}"
+            return _step(situation, "ReplaceMember", Delete(Kind.POD, pod.meta, why))
+    return _wait(situation, "ReplaceMember", f"waiting for {waiting} to be ready in place of {name}: {leaving.reason}")
+
+
+def _addition(situation: Situation, listed: Membership) -> Plan | None:
+    ready = [name for name in situation.record.joining if _stands_at_gate(situation, name)]
+    if not ready:
+        return _wait(situation, "AddMember", f"waiting for {', '.join(situation.record.joining)} to be ready")
+    if len(listed.staying) < needed_to_add(listed.size):
+        return None
+    name = ready[0]
+    secret = situation.seen.secrets.get(name)
+    if secret is None or secret.data.get(INITIAL_CLUSTER) != permission(situation, name).encode():
+        return _wait(situation, "AddMember", f"waiting until {name} knows the others", soon=True)
+    url = peer_url(situation.identity, name, situation.spec.tls)
+    return _step(situation, "AddMember", AddLearner(name, url, f"{name} stands ready"))
+
+
+def _handover(situation: Situation, listed: Membership) -> Plan | None:
+    """Move leadership away from a cordoned node, so that the drain that follows costs no election."""
+    if listed.leader is None or not on_cordoned_node(situation, listed.leader):
+        return None
+    heir = successor(situation, listed)
+    if heir is None or on_cordoned_node(situation, heir):
+        return None
+    return _step(situation, "MoveLeader", _move(listed, heir, f"the node of {listed.leader} is cordoned"))
+
+
+def _await_node(situation: Situation) -> Plan | None:
+    """Say for how long a lost node is still waited for."""
+    now = situation.seen.at
+    for name in situation.record.members:
+        lost = loss(situation, name)
+        if lost is not None and not lost.due(now):
+            reason = f"{lost.reason}; {name} is replaced at {lost.replaceable:%H:%M:%S} UTC if it has not come back"
+            left = (lost.replaceable - now).total_seconds()
+            return Plan("AwaitNode", reason, situation.record, wake_after=min(left, LOOK_AGAIN))
+    return None
+
+
+def _move(listed: Membership, heir: str, reason: str) -> MoveLeader:
+    return MoveLeader(heir, listed.voters[heir].id, f"{reason}: {heir} is to lead in place of {listed.leader}")
+
+
+def _stands_at_gate(situation: Situation, newcomer: str) -> bool:
+    """Whether the newcomer is ready for everything but etcd's list, and asks somebody who can tell it of that.
+
+    A node that is away leaves its Pods as they were last seen, and a claim that is being deleted goes with its Pod.
+    """
+    seen, listed = situation.seen, membership(situation)
+    pod, claim = seen.pods.get(newcomer), seen.claims.get(newcomer)
+    if pod is None or not pod.at_gate or pod.meta.deleting or claim is None or claim.meta.deleting or listed is None:
+        return False
+    node = None if isinstance(seen.nodes, Unknown) else seen.nodes.get(pod.node or "")
+    alive = {url for name in listed.healthy for url in listed.voters[name].peer_urls}
+    return not alive.isdisjoint(pod.asks) and (node is None or node.ready)
+
+
+def _finds_no_place(situation: Situation, newcomer: str) -> bool:
+    """Whether Kubernetes has no node or volume for the newcomer, or does not even take its objects, as over a quota."""
+    pod, claim = situation.seen.pods.get(newcomer), situation.seen.claims.get(newcomer)
+    problems = (thing.problem for thing in (pod, claim) if thing is not None)
+    refused = any(
+        block["reason"] == BlockReason.REFUSED and block["action"].endswith(f" {newcomer}")
+        for block in situation.seen.cluster.status.get("plan", {}).get("blocked", ())
+    )
+    return refused or any(
+        problem is not None and problem.cause in {Cause.UNSCHEDULABLE, Cause.STORAGE} for problem in problems
+    )
+
+
+def _step(situation: Situation, action: str, step: Step) -> Plan:
+    return Plan(action, step.why, situation.record, (step,), wake_after=SOON)
+
+
+def _wait(situation: Situation, action: str, reason: str, *, soon: bool = False) -> Plan:
+    return Plan(action, reason, situation.record, wake_after=SOON if soon else 1.0)

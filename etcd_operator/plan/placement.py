@@ -1,0 +1,69 @@
+"""Which member the cluster can best do without, and where leadership should go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from etcd_operator.etcd.quorum import may_remove_dead, may_remove_healthy
+from etcd_operator.observation import Unknown
+from etcd_operator.plan.loss import loss
+
+if TYPE_CHECKING:
+    from etcd_operator.plan.membership import Membership
+    from etcd_operator.plan.situation import Situation
+
+
+def cheapest_to_lose(situation: Situation, listed: Membership) -> str | None:
+    """The member that leaves first when there are too many; None if none of those that were recorded votes.
+
+    One that is lost before any other, an unhealthy one before a healthy one; then the one whose zone, and then whose
+    node, has most of the others; a follower before the leader; then by name, so that two passes choose alike.
+    """
+    members = [name for name in situation.record.members if name in listed.voters]
+    places = {name: _place(situation, name) for name in members}
+    zones = Counter(zone for zone, _ in places.values())
+    nodes = Counter(places.values())
+
+    def cost(name: str) -> tuple[bool, bool, int, int, bool, str]:
+        place = places[name]
+        lost = loss(situation, name) is not None
+        return not lost, name in listed.healthy, -zones[place[0]], -nodes[place], name == listed.leader, name
+
+    return min(members, key=cost, default=None)
+
+
+def may_leave(listed: Membership, member: str) -> bool:
+    """Whether a quorum of healthy voters stands without `member`."""
+    if member not in listed.healthy:
+        return may_remove_dead(listed.size, len(listed.healthy))
+    return may_remove_healthy(listed.size, len(listed.staying | {member}))
+
+
+def successor(situation: Situation, listed: Membership) -> str | None:
+    """The voter to which leadership goes: healthy, caught up, not about to leave, and best not on a cordoned node."""
+    leaving = situation.record.removing
+    able = [
+        name
+        for name in sorted(listed.staying)
+        if name != listed.leader and listed.caught_up(name) and (leaving is None or name != leaving.member)
+    ]
+    return max(able, key=lambda name: (not on_cordoned_node(situation, name), listed.applied(name)), default=None)
+
+
+def on_cordoned_node(situation: Situation, member: str) -> bool:
+    """Whether the member's node is cordoned, as before a drain; False where nodes may not be read."""
+    pod, nodes = situation.seen.pods.get(member), situation.seen.nodes
+    if pod is None or pod.node is None or isinstance(nodes, Unknown):
+        return False
+    node = nodes.get(pod.node)
+    return node is not None and node.cordoned
+
+
+def _place(situation: Situation, member: str) -> tuple[str, str]:
+    """Zone and node of the member; empty where they are not known."""
+    pod, nodes = situation.seen.pods.get(member), situation.seen.nodes
+    if pod is None or pod.node is None:
+        return "", ""
+    known = None if isinstance(nodes, Unknown) else nodes.get(pod.node)
+    return ("" if known is None else known.zone), pod.node

@@ -1,0 +1,118 @@
+"""A member that is one too many: it hands over, stops, and leaves the list, in an order that costs no write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from etcd_operator.observation import Departure, Removal
+from etcd_operator.plan.changes import SOON, change
+from etcd_operator.plan.model import Delete, MoveLeader, Remove
+from etcd_operator.resources.kinds import Kind
+from tests.builders import (
+    MEMBERS,
+    Stage,
+    a_member,
+    a_pod,
+    an_observation,
+    having,
+    led_by,
+    saying,
+    silent,
+    with_newcomers,
+    with_record,
+    with_spec,
+    without,
+)
+from tests.unit.plan.decide import changed, done, situation, waits
+
+if TYPE_CHECKING:
+    from etcd_operator.observation import Observation
+
+STABLE = an_observation(Stage.STABLE)
+FIVE = an_observation(Stage.STABLE, members=5)
+A, B, C, D, E, F = MEMBERS[:6]
+TOO_MANY = "3 members are asked for, and there are 5"
+
+
+def leaving(seen: Observation, member: str, cause: Departure = Departure.SCALE_IN) -> Observation:
+    """The same moment, after `member` was chosen to leave."""
+    replicas = seen.cluster.spec.replicas - (2 if cause is Departure.SCALE_IN else 0)
+    return with_record(with_spec(seen, replicas=replicas), removing=Removal(member, cause, TOO_MANY))
+
+
+def test_a_healthy_follower_is_stopped_first() -> None:
+    plan = changed(leaving(FIVE, E))
+    assert plan.steps == (Delete(Kind.POD, FIVE.pods[E].meta, f"{E} leaves: {TOO_MANY}"),)
+    assert (plan.action, plan.wake_after) == ("ScaleIn", SOON)
+
+
+def test_it_is_given_the_time_to_stop() -> None:
+    assert waits(changed(having(leaving(FIVE, E), a_pod(E, deleting=True)))) == f"waiting for {E} to stop"
+
+
+def test_it_leaves_the_list_once_it_has_stopped() -> None:
+    plan = changed(leaving(without(silent(FIVE, E), Kind.POD, E), E))
+    assert plan.steps == (Remove(E, a_member(E).id, f"{E} leaves: {TOO_MANY}"),)
+
+
+def test_the_leader_hands_over_before_it_is_stopped() -> None:
+    seen = saying(led_by(leaving(FIVE, E), E), B, raft_applied_index=10)
+    plan = changed(seen)
+    assert plan.steps == (MoveLeader(B, a_member(B).id, f"{E} leaves: {B} is to lead in place of {E}"),)
+
+
+def test_the_leader_stays_while_nobody_can_take_over() -> None:
+    seen = led_by(leaving(FIVE, E), E)
+    for name in (A, B, C, D):
+        seen = saying(seen, name, raft_applied_index=1)
+    assert waits(changed(seen)) == f"{E} leads, and no other voter can take over"
+
+
+def test_of_two_the_list_loses_the_member_before_it_stops() -> None:
+    two = with_spec(an_observation(Stage.STABLE, members=2), replicas=1)
+    seen = with_record(two, removing=Removal(B, Departure.SCALE_IN, TOO_MANY))
+    assert done(changed(seen)) == {f"remove {B}"}
+
+
+def test_of_two_the_leader_hands_over_as_well() -> None:
+    two = with_spec(led_by(an_observation(Stage.STABLE, members=2), B), replicas=1)
+    seen = with_record(two, removing=Removal(B, Departure.SCALE_IN, TOO_MANY))
+    assert done(changed(seen)) == {f"move leader to {A}"}
+
+
+def test_a_healthy_member_without_a_pod_to_stop_leaves_the_list() -> None:
+    assert done(changed(leaving(without(FIVE, Kind.POD, E), E))) == {f"remove {E}"}
+
+
+def test_an_unhealthy_member_leaves_without_ado() -> None:
+    assert done(changed(leaving(silent(FIVE, E), E))) == {f"remove {E}"}
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        leaving(silent(FIVE, B, C), E),
+        leaving(silent(FIVE, B, C, E), E),
+        leaving(silent(STABLE, B), C),
+        leaving(silent(STABLE, B, C), C),
+    ],
+    ids=["two of five are down", "it and two of five are", "one of three is", "it and one of three are"],
+)
+def test_nobody_is_stopped_or_removed_while_no_quorum_would_stand_without_it(seen: Observation) -> None:
+    assert change(situation(seen)) is None
+
+
+def test_four_of_five_may_spare_one() -> None:
+    assert done(changed(leaving(silent(FIVE, B), E))) == {f"delete Pod {E}"}
+
+
+def test_a_drain_in_flight_counts_as_done() -> None:
+    drained = having(FIVE, a_pod(C, deleting=True), a_pod(D, deleting=True))
+    assert change(situation(leaving(drained, E))) is None
+    assert done(changed(leaving(having(FIVE, a_pod(C, deleting=True)), E))) == {f"delete Pod {E}"}
+
+
+def test_nobody_is_added_meanwhile() -> None:
+    assert done(changed(with_newcomers(leaving(FIVE, E), F))) == {f"delete Pod {E}"}

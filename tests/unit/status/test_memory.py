@@ -1,0 +1,138 @@
+"""What was last seen of each member's data: told when no quorum serves, and for as long as none does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from etcd_operator.observation import Unknown
+from etcd_operator.status import document
+from etcd_operator.status.memory import Memory, Sight, of_all, of_member
+from tests.builders import MEMBERS, NOW, Stage, an_observation, losing, saying, silent, with_status
+from tests.unit.status.write import status_of
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import Json
+    from etcd_operator.observation import Observation
+
+A, B, C = MEMBERS[:3]
+STABLE = an_observation(Stage.STABLE)
+
+
+def at(seen: Observation, seconds: float) -> Observation:
+    """The same, so many seconds later."""
+    return replace(seen, at=NOW + timedelta(seconds=seconds))
+
+
+def written(seen: Observation, **revisions: int) -> Observation:
+    """The same moment, in which the members a, b and c have come to these revisions."""
+    for letter, revision in revisions.items():
+        seen = saying(seen, {"a": A, "b": B, "c": C}[letter], revision=revision)
+    return seen
+
+
+def alone(seen: Observation) -> Observation:
+    """Only C is left, and finds no quorum."""
+    seen = losing(seen, A, B)
+    survivor = replace(seen.etcd.views[C], agreed=Unknown("no leader"))
+    return replace(seen, etcd=replace(seen.etcd, views={C: survivor}, members=Unknown("no leader")))
+
+
+def moment(text: str) -> datetime:
+    """A moment of this test's day."""
+    return datetime.fromisoformat(f"2026-11-22T{text}Z")
+
+
+BEFORE = written(STABLE, a=300, b=300, c=100)
+LOST = alone(BEFORE)
+
+
+def remembering(*moments: Observation) -> Memory:
+    """The memory of a process that has seen these."""
+    memory = Memory()
+    for seen in moments:
+        memory.learn(seen)
+    return memory
+
+
+def test_the_highest_revision_of_all_is_remembered_with_who_had_it_and_when() -> None:
+    memory = remembering(written(STABLE, a=5, b=7, c=6), at(written(STABLE, a=6, b=6, c=6), 9))
+    assert memory.highest == Sight(B, 7, NOW)
+
+
+def test_a_revision_is_as_old_as_its_first_sight_by_the_highest() -> None:
+    memory = remembering(written(STABLE, a=7), at(written(STABLE, a=7, b=7), 9))
+    assert memory.highest == Sight(A, 7, NOW)
+
+
+def test_of_each_member_the_last_sight_is_remembered() -> None:
+    memory = remembering(BEFORE, at(silent(written(STABLE, a=301), C), 9))
+    assert memory.last == {
+        A: Sight(A, 301, moment("12:00:09")),
+        B: Sight(B, 1, moment("12:00:09")),
+        C: Sight(C, 100, NOW),
+    }
+
+
+def test_a_healthy_member_was_last_seen_now_although_it_wrote_nothing() -> None:
+    assert remembering(STABLE, at(STABLE, 9)).last[C].at == moment("12:00:09")
+
+
+def test_one_without_a_quorum_was_last_seen_when_its_revision_was_new_so_that_nothing_is_written_again() -> None:
+    assert remembering(LOST, at(LOST, 9)).last[C].at == NOW
+    moved = at(written(LOST, c=101), 9)
+    assert remembering(LOST, moved).last[C] == Sight(C, 101, moment("12:00:09"))
+
+
+def test_who_never_answered_was_never_seen() -> None:
+    memory = remembering(silent(STABLE))
+    assert (memory.last, memory.highest) == ({}, None)
+    assert of_member(memory, A, {}) is None
+    assert of_all(memory, {}) is None
+
+
+def test_when_the_quorum_is_lost_the_status_names_the_survivor_and_what_was_ever_seen() -> None:
+    status = status_of(at(LOST, 9), memory=remembering(BEFORE))
+    assert status["phase"] == "NoQuorum"
+    assert status["lastSeen"] == {"revision": 300, "member": A, "at": "2026-11-22T12:00:00Z"}
+    assert {entry["name"]: entry["lastSeen"]["revision"] for entry in status["members"]} == {A: 300, B: 300, C: 100}
+
+
+def test_it_stays_so_and_is_written_once() -> None:
+    memory = remembering(BEFORE)
+    stands = status_of(at(LOST, 9), memory=memory)
+    later = status_of(with_status(at(LOST, 3600), stands), memory=memory)
+    assert document.patch(stands, later) == {}
+
+
+def test_it_stays_so_for_a_process_that_has_seen_only_the_survivor() -> None:
+    stands = status_of(at(LOST, 9), memory=remembering(BEFORE))
+    later = status_of(with_status(at(LOST, 3600), stands), memory=Memory())
+    assert later["lastSeen"] == stands["lastSeen"]
+    assert {entry["name"]: entry["lastSeen"]["revision"] for entry in later["members"]} == {A: 300, B: 300, C: 100}
+
+
+def test_a_higher_revision_than_the_one_that_was_told_replaces_it() -> None:
+    told: Json = {"lastSeen": {"revision": 200, "member": B, "at": "2026-11-22T11:00:00Z"}}
+    found = of_all(remembering(BEFORE), told)
+    assert found == {"revision": 300, "member": A, "at": "2026-11-22T12:00:00Z"}
+
+
+@pytest.mark.parametrize("revision", [300, 301])
+def test_what_was_told_stands_against_what_is_no_higher(revision: int) -> None:
+    told: Json = {"lastSeen": {"revision": revision, "member": B, "at": "2026-11-22T11:00:00Z"}}
+    assert of_all(remembering(BEFORE), told) == told["lastSeen"]
+
+
+def test_none_of_it_is_told_while_a_quorum_serves() -> None:
+    stands = status_of(at(LOST, 9), memory=remembering(BEFORE))
+    status = status_of(with_status(at(silent(BEFORE, C), 60), stands), memory=remembering(BEFORE))
+    assert "lastSeen" not in status
+    assert all("lastSeen" not in entry for entry in status["members"])
+
+
+def test_none_of_it_is_told_of_a_cluster_that_never_formed() -> None:
+    assert "lastSeen" not in status_of(silent(an_observation(Stage.STARTED)), memory=remembering(BEFORE))
