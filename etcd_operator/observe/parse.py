@@ -25,6 +25,7 @@ from etcd_operator.observation import (
     Suspect,
 )
 from etcd_operator.observe.evidence import damage
+from etcd_operator.observe.words import last_word
 from etcd_operator.resources.ownership import MEMBER
 from etcd_operator.resources.pod import (
     ETCD_CONTAINER,
@@ -226,7 +227,14 @@ def _troubles(containers: list[Json]) -> Iterator[Problem]:
         elif reason in CONFIG_TROUBLE:
             yield Problem(Cause.CONTAINER_CONFIG, said)
         elif ended.get("exitCode"):
-            yield Problem(Cause.CRASHING, f"{name} exited with {ended['exitCode']}: {_last_line(said)}")
+            yield Problem(Cause.CRASHING, _end(name, ended))
+
+
+def _end(container: str, ended: Json) -> str:
+    """How a container ended; a reason that says more than "Error", such as OOMKilled, says it all."""
+    reason = ended.get("reason", "Error")
+    word = reason if reason not in {"Error", "StartError"} else last_word(ended.get("message", ""))
+    return f"{container} exited with {ended['exitCode']}" + (f": {word}" if word else "")
 
 
 def _of_data(container: str, ended: Json, words: str) -> Problem | None:
@@ -252,8 +260,3 @@ def _of_data(container: str, ended: Json, words: str) -> Problem | None:
 def _verdict(message: str) -> str:
     verdict = verdict_of(message)
     return verdict.message if verdict else "the start check found no data"
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1][:500] if lines else "no message"

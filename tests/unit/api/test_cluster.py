@@ -7,7 +7,16 @@ from datetime import timedelta
 
 import pytest
 
-from etcd_operator.api.cluster import ClientTLS, ClusterSpec, Json, OnDelete, OnScaleIn, PeerTLS, duration, duration_text
+from etcd_operator.api.cluster import (
+    ClientTLS,
+    ClusterSpec,
+    Json,
+    OnDelete,
+    OnScaleIn,
+    PeerTLS,
+    duration,
+    duration_text,
+)
 from etcd_operator.api.conditions import BlockReason, ConditionType, Phase, Reason
 from tests.builders import a_spec, spec_json
 

@@ -89,11 +89,11 @@ CASES: dict[str, tuple[Json, Problem | None]] = {
     ),
     "etcd ended a moment ago": (
         pod(etcd=terminated(1, message=f"started\n{FATAL}\n")),
-        Problem(Cause.CRASHING, f"etcd exited with 1: {FATAL}"),
+        Problem(Cause.CRASHING, "etcd exited with 1: discovery failed: wal: max entry size limit exceeded"),
     ),
     "etcd ends again and again": (
         pod(etcd=waiting("CrashLoopBackOff", BACK_OFF), last={"etcd": terminated(1, message=f"started\n{FATAL}\n")}),
-        Problem(Cause.CRASHING, f"etcd exited with 1: {FATAL}"),
+        Problem(Cause.CRASHING, "etcd exited with 1: discovery failed: wal: max entry size limit exceeded"),
     ),
     "etcd was killed for its memory": (
         pod(etcd=waiting("CrashLoopBackOff", BACK_OFF), last={"etcd": terminated(137, reason="OOMKilled")}),

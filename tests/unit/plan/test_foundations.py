@@ -195,6 +195,12 @@ NOT_YET: dict[str, Observation] = {
     "it has not started": with_learner(NEWCOMER, MEMBERS[3], started=False),
     "it is behind": with_learner(NEWCOMER, MEMBERS[3], applied=1),
     "nobody wants it": with_record(LEARNER, joining=()),
+    "a learner that is not ours keeps it from voting": listing(
+        LEARNER,
+        *LISTED,
+        a_member(MEMBERS[3], learner=True),
+        replace(a_member("guest", learner=True), peer_urls=("https://10.0.0.9:2380",)),
+    ),
 }
 
 

@@ -47,8 +47,8 @@ def read(seen: Observation) -> Membership:
     return found
 
 
-def cheapest(seen: Observation) -> str:
-    """The member that leaves first."""
+def cheapest(seen: Observation) -> str | None:
+    """The member that leaves first, if any can."""
     return cheapest_to_lose(situation(seen), read(seen))
 
 
@@ -107,6 +107,10 @@ def test_two_passes_choose_alike_however_the_members_are_ordered() -> None:
 def test_only_a_member_that_votes_can_be_chosen() -> None:
     seen = listing(APART, *(a_member(name) for name in (A, C, D, E)))
     assert cheapest(seen) == C
+
+
+def test_nobody_is_chosen_where_no_recorded_member_votes() -> None:
+    assert cheapest(listing(with_record(APART, joining=(MEMBERS[5],)), a_member(MEMBERS[5]))) is None
 
 
 def test_a_member_without_a_pod_has_no_place_that_counts() -> None:

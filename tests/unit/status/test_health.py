@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from etcd_operator.observation import Observation
 
 STABLE = an_observation(Stage.STABLE, members=5)
+THREE = an_observation(Stage.STABLE)
 MEMBER = [a_member(name) for name in MEMBERS[:5]]
 
 
@@ -59,11 +60,15 @@ def test_no_leader_is_told_while_members_disagree_about_it() -> None:
     assert health.leader_id(replace(STABLE, etcd=replace(STABLE.etcd, views=views))) == 0
 
 
+def test_newcomers_at_the_gate_do_not_hide_the_leader() -> None:
+    seen = silent(with_newcomers(THREE, *MEMBERS[3:5]), MEMBERS[2])
+    assert health.leader_id(seen) == MEMBER[0].id
+
+
 def test_no_leader_is_told_while_nobody_answers() -> None:
     assert health.leader_id(silent(STABLE)) == 0
 
 
-THREE = an_observation(Stage.STABLE)
 A, B, C, D = MEMBERS[:4]
 
 

@@ -115,6 +115,14 @@ def test_it_stays_so_for_a_process_that_has_seen_only_the_survivor() -> None:
     assert {entry["name"]: entry["lastSeen"]["revision"] for entry in later["members"]} == {A: 300, B: 300, C: 100}
 
 
+def test_it_stays_so_while_nobody_can_be_asked_also_for_a_process_that_has_seen_nothing() -> None:
+    stands = status_of(at(LOST, 9), memory=remembering(BEFORE))
+    later = status_of(with_status(at(silent(BEFORE), 60), stands), memory=Memory())
+    assert later["phase"] == "Unknown"
+    assert later["lastSeen"] == stands["lastSeen"]
+    assert {entry["name"]: entry["lastSeen"]["revision"] for entry in later["members"]} == {A: 300, B: 300, C: 100}
+
+
 def test_a_higher_revision_than_the_one_that_was_told_replaces_it() -> None:
     told: Json = {"lastSeen": {"revision": 200, "member": B, "at": "2026-11-22T11:00:00Z"}}
     found = of_all(remembering(BEFORE), told)
