@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: demo cluster test lint unit simulation integration e2e soak bench image clean help
+.PHONY: demo cluster test lint unit simulation mutants integration e2e soak chaos bench image clean help
 
 demo: $(READY) ## From a fresh clone to a working cluster: Kubernetes, operator, three members, a write and a read
 	$(BIN)/python -m e2e.demo
@@ -29,6 +29,9 @@ unit: $(READY) ## Unit tests; they need nothing but Python
 simulation: $(READY) ## The real planner against a simulated Kubernetes and etcd, crashed after every step
 	$(PYTEST) tests/simulation
 
+mutants: $(READY) ## Takes each guard of the planner away and shows that a test notices; GUARD=quorum for some
+	$(BIN)/python -m tests.mutants $(GUARD)
+
 integration: $(READY) ## Real etcd 3.5, 3.6 and 3.7, a real API server
 	$(PYTEST) tests/integration
 
@@ -37,6 +40,9 @@ e2e: $(READY) ## A real Kubernetes: nodes powered off, volumes emptied, the oper
 
 soak: $(READY) ## As e2e, with every repetition: 20 kills of the operator instead of 3
 	$(PYTEST) e2e/scenarios --soak
+
+chaos: $(READY) ## Faults at random for SECONDS=300 by SEED, then the proof that nothing was lost (docs/chaos.md)
+	$(BIN)/python -m e2e.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 bench: $(READY) ## Measures against a baseline in the same run; SCENARIO=create for one
 	$(BIN)/python -m e2e.bench $(SCENARIO)

@@ -69,8 +69,9 @@ class Pod:
     """A member's Pod. `running` is whether Kubernetes says that its etcd container runs.
 
     `at_gate` is whether its start check runs, which for a newcomer means that everything is ready and it waits for etcd
-    to list it. `asks` are the peer URLs that it asks there. `first_start` is whether it may start on an empty
-    volume, `lived` whether its etcd has ever run. `pending_since` is since when no node has taken it.
+    to list it. `asks` are the peer URLs that it asks there. `first_start` is whether it may start on an empty volume,
+    `looks` whether it has a start check, `lived` whether its etcd has ever run. `pending_since` is since when no node
+    has taken it.
     """
 
     meta: Meta
@@ -84,6 +85,7 @@ class Pod:
     at_gate: bool = False
     asks: tuple[str, ...] = ()
     first_start: bool = False
+    looks: bool = False
     lived: bool = False
     pending_since: datetime | None = None
 

@@ -26,6 +26,7 @@ def formed(kube: Kube, namespaces: Namespaces) -> Iterator[EtcdCluster]:
         ({"replicas": 2}, "write 1, 3, 5 or 7"),
         ({"version": "3.6"}, "write etcd's version in full and without v, such as 3.6.16"),
         ({"version": "3.4.30"}, "this operator runs etcd 3.5, 3.6 and 3.7"),
+        ({"storage": {"onScaleIn": "Keep"}}, 'Unsupported value: "Keep"'),
         ({"sotrage": {"size": "1Gi"}}, 'unknown field "spec.sotrage"'),
         ({"etcd": {"extraArgs": {"data-dir": "/data"}}}, "data-dir: the operator gives each member its name"),
     ],
@@ -40,7 +41,8 @@ def test_kubectl_refuses_to_create(kube: Kube, namespace: str, wanted: dict[str,
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
-        ({"replicas": 3}, "the number of members of a formed cluster cannot be changed yet; write the former number"),
+        ({"replicas": 2}, "write 1, 3, 5 or 7: an even number adds risk and no tolerance"),
+        ({"recovery": {"replaceAfter": "soon"}}, "write hours, minutes and seconds, such as 5m or 1h30m"),
         ({"version": "3.6.17"}, "the version of a formed cluster cannot be changed yet; write the former version"),
         ({"tls": {"client": "Off"}}, "the encryption of a cluster cannot be changed; write the former values"),
     ],

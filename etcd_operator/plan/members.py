@@ -173,9 +173,13 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
 
 
 def _unlooked(situation: Situation, pod: Pod) -> str | None:
-    """Why a Pod makes way for one that looks at the volume; that one stays, whatever it finds."""
+    """Why a Pod makes way for one that looks at the volume; that one stays, whatever it finds.
+
+    A Pod that does not look may still come after the first one was suspected: by a call that came late.
+    """
     suspect = situation.record.suspect(pod.member)
-    if suspect is None or suspect.pod_uid != pod.meta.uid:
+    refused = pod.problem is not None and pod.problem.cause is Cause.START_REFUSED
+    if suspect is None or not (suspect.pod_uid == pod.meta.uid or (refused and not pod.looks)):
         return None
     return f"{pod.member} did not start on its volume: its next Pod looks at it"
 

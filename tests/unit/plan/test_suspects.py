@@ -93,8 +93,16 @@ def test_the_very_pod_that_did_not_start_makes_way() -> None:
 
 def test_the_next_pod_stays_whatever_it_finds() -> None:
     another = a_pod(C, running=False, problem=REFUSED)
-    another = replace(another, meta=replace(another.meta, uid="another"))
+    another = replace(another, meta=replace(another.meta, uid="another"), looks=True)
     assert run(situation(having(SUSPECTED, another))) is None
+
+
+def test_a_pod_that_came_late_and_does_not_look_makes_way_as_well() -> None:
+    another = a_pod(C, running=False, problem=REFUSED)
+    another = replace(another, meta=replace(another.meta, uid="another"))
+    plan = run(situation(having(SUSPECTED, another)))
+    assert plan is not None
+    assert done(plan) == {f"delete Pod {C}"}
 
 
 @pytest.mark.parametrize("suspected", [True, False])
