@@ -1,7 +1,8 @@
-"""A formed cluster whose volumes lost their data: what is gone stays visibly gone, and nobody makes it up.
+"""A formed cluster that lost the data of its majority: what is gone stays visibly gone, and nobody makes it up.
 
 A member that started over would vote again for what it forgot (etcd-rules.md §7): two of three would form a majority
-without the acknowledged writes, and three a new, empty cluster with the very same IDs.
+without the acknowledged writes, and three a new, empty cluster with the very same IDs. (One alone is replaced:
+test_heal.py.)
 """
 
 from dataclasses import dataclass
@@ -73,21 +74,18 @@ class Loss:
         """Hold when the member of the Pod `before` was tried and did not start."""
         pod = self.orders.pod(before["metadata"]["name"])
         replaced = pod["metadata"]["uid"] != before["metadata"]["uid"]
-        assert replaced == (way is Way.REPLACED), f"the Pod is {'another' if replaced else 'the same'}"
-        if way is Way.IN_PLACE:
-            etcd = _container(pod, "containerStatuses", ETCD_CONTAINER)
-            assert etcd["restartCount"], f"not tried yet: {etcd}"
-            assert "running" not in etcd["state"], f"it runs: {etcd}"
-        else:
-            check = _container(pod, "initContainerStatuses", START_CHECK_CONTAINER)
-            ended = check["state"].get("terminated") or check["lastState"]["terminated"]
-            assert ended["exitCode"] == ExitCode.DATA_LOST, f"the start check ended otherwise: {ended}"
+        # One that is refused in place makes way for a Pod that looks at the volume, unless it had been looked at.
+        assert replaced or way is not Way.REPLACED, "the Pod is still the same"
+        assert not replaced or way is not Way.SANDBOX, "the Pod is another"
+        check = _container(pod, "initContainerStatuses", START_CHECK_CONTAINER)
+        ended = check["state"].get("terminated") or check["lastState"]["terminated"]
+        assert ended["exitCode"] == ExitCode.DATA_LOST, f"the start check ended otherwise: {ended}"
 
 
 @pytest.mark.repeated(
     ("lost", "ways"),
-    [(lost, ways) for ways in (EVERY_WAY, *((way,) for way in Way)) for lost in (1, 2, 3)],
-    few=[(lost, EVERY_WAY) for lost in (1, 2, 3)],
+    [(lost, ways) for ways in (EVERY_WAY, *((way,) for way in Way)) for lost in (2, 3)],
+    few=[(lost, EVERY_WAY) for lost in (2, 3)],
 )
 def test_emptied_members_stay_out_however_they_are_started_again_and_the_status_says_why(
     orders: EtcdCluster, cluster: Cluster, kube: Kube, lost: int, ways: tuple[Way, ...]
@@ -125,18 +123,11 @@ def test_emptied_members_stay_out_however_they_are_started_again_and_the_status_
         eventually(the_status_says_why, within=60)
         assert "forget what it acknowledged" in orders.becomes_blocked("DataLost")
         throughout(they_stay_out, seconds=WATCHED, every=1)
-    has_quorum_or_says_not(orders, survivors)
+    takes_no_write_and_says_so(orders, survivors)
 
 
-def has_quorum_or_says_not(orders: EtcdCluster, survivors: list[str]) -> None:
-    """Two survivors go on as the cluster they are; fewer take no write, and the status says so."""
-    if len(survivors) == 2:
-        orders.becomes("Quorate", "True")
-        orders.becomes("Degraded", "True")
-        with orders.etcd() as etcd:
-            assert etcd.put("after", "the loss", member=survivors[0]) > len(KEYS)
-            assert etcd.get("after", member=survivors[1]) == "the loss"
-        return
+def takes_no_write_and_says_so(orders: EtcdCluster, survivors: list[str]) -> None:
+    """Whoever survived keeps its data and decides nothing alone."""
     orders.becomes("Quorate", "False", reason="QuorumLost")
     orders.becomes("Available", "False", reason="QuorumLost")
     with orders.etcd() as etcd:

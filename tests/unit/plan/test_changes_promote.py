@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -144,3 +145,26 @@ def test_one_that_does_not_get_on_is_looked_at_less_often() -> None:
     assert changed(seen).wake_after == SOON
     assert changed(having(seen, a_pod(D, problem=Problem(Cause.CRASHING, "OOMKilled")))).wake_after > SOON
     assert changed(without(seen, Kind.POD, D)).wake_after > SOON
+
+
+MUTE = having(silent(learning(), D), replace(a_pod(D), first_start=True))
+
+
+def test_one_that_started_and_answers_nobody_is_started_anew_on_its_data() -> None:
+    assert done(changed(MUTE)) == {f"delete Pod {D}"}
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        having(MUTE, a_pod(D)),
+        having(MUTE, replace(a_pod(D, running=False), first_start=True)),
+        having(MUTE, replace(a_pod(D, deleting=True), first_start=True)),
+        having(MUTE, a_member_secret(D, "it may start over")),
+        silent(with_learner(MUTE, D, started=False), D),
+        without(MUTE, Kind.POD, D),
+    ],
+    ids=["it was already", "does not run", "is ending", "was just listed", "has not started", "has no Pod"],
+)
+def test_one_that_answers_nobody_is_waited_for_when_it(seen: Observation) -> None:
+    assert waits(changed(seen)).startswith("waiting for learner")
