@@ -7,8 +7,9 @@ from itertools import combinations
 from deploy.render import NAMESPACE
 from e2e.chaos.faults import BASE, WIDE, Aim
 from e2e.chaos.faults import Kind as Fault
-from e2e.cluster import Cluster, NotOurClusterError
+from e2e.cluster import Cluster, LocalClusterError, NotOurClusterError
 from e2e.cluster.firewall import CHAIN
+from e2e.cluster.waiting import until
 from e2e.support.clusters import EtcdCluster
 from e2e.support.kube import Kind
 from e2e.support.nodes import signal_container
@@ -17,6 +18,10 @@ from etcd_operator.resources.pod import ETCD_CONTAINER
 
 APISERVER = ("get", "service", "kubernetes", "--namespace=default", "-ojsonpath={.spec.clusterIP}")
 """Asks for the address by which Pods reach the API server."""
+
+
+KNOWN_WITHIN = 10.0
+"""Seconds within which Kubernetes knows of a container that was just restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,17 @@ class Tools:
         }
 
     def _kill(self, aim: Aim) -> None:
-        signal_container(self.cluster, self.target.pod(aim.pod), ETCD_CONTAINER, "SIGKILL")
+        until(lambda: self._killed(aim.pod), f"etcd of {aim.pod} is killed", seconds=KNOWN_WITHIN)
+
+    def _killed(self, member: str) -> bool:
+        try:
+            signal_container(self.cluster, self.target.pod(member), ETCD_CONTAINER, "SIGKILL")
+        except NotOurClusterError:
+            raise
+        except LocalClusterError:
+            # It names the container that ended; the next look names the one that runs.
+            return False
+        return True
 
     def _delete_pod(self, aim: Aim) -> None:
         self.target.kube.delete(Kind.POD, self.target.namespace, aim.pod)

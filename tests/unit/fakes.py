@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from etcd_operator.etcd.client import Member
 from etcd_operator.etcd.errors import UnreachableError
 from etcd_operator.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from etcd_operator.etcd.client import Endpoint, KeyspaceHash, Member, MemberList, Read, Status
+    from etcd_operator.etcd.client import Endpoint, KeyspaceHash, MemberList, Read, Status
+    from etcd_operator.etcd.errors import EtcdError
     from etcd_operator.kube.port import Json, Precondition
     from etcd_operator.resources.kinds import Kind
 
@@ -37,13 +39,15 @@ def merged(target: Any, patch: Any) -> Any:
 class FakeKube:
     """The `Kube` port over a dictionary, with UIDs, resourceVersions and preconditions.
 
-    `calls` tells what was asked, as ("create", "Pod", "orders-bbbbb"). `faults` holds what calls raise instead of
+    `calls` tells what was asked, as ("create", "Pod", "orders-bbbbb"), `graces` the seconds that each deletion left.
+    What has no namespace is kept under "". `faults` holds what calls raise instead of
     being carried out, by such a key; None in a place stands for any. `before` is awaited before each call.
     """
 
     objects: dict[Key, Json] = field(default_factory=dict)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     faults: dict[tuple[str | None, str | None, str | None], KubeError] = field(default_factory=dict)
+    graces: list[int | None] = field(default_factory=list)
     before: Callable[[str, str, str], Awaitable[None]] | None = None
     _versions: itertools.count[int] = field(default_factory=lambda: itertools.count(100))
 
@@ -53,7 +57,7 @@ class FakeKube:
         stored = deepcopy(body)
         stored["metadata"].setdefault("uid", f"uid-{next(self._versions)}")
         stored["metadata"]["resourceVersion"] = str(next(self._versions))
-        self.objects[kind, about["namespace"], about["name"]] = stored
+        self.objects[kind, about.get("namespace", ""), about["name"]] = stored
         return stored
 
     @property
@@ -65,10 +69,10 @@ class FakeKube:
         """The names of the objects of one kind."""
         return {name for found, _, name in self.objects if found is kind}
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Json:
         """See `Kube.get`."""
         await self._called("get", kind, name)
-        return deepcopy(self._found(kind, namespace, name))
+        return deepcopy(self._found(kind, namespace or "", name))
 
     async def list(self, kind: Kind, namespace: str | None, *, labels: str = "", fields: str = "") -> list[Json]:
         """See `Kube.list`; understands equality selectors and the fields of events."""
@@ -105,8 +109,8 @@ class FakeKube:
         self, kind: Kind, namespace: str, name: str, *, precondition: Precondition, grace_seconds: int | None = None
     ) -> None:
         """See `Kube.delete`; nothing here has finalizers, and no grace is waited for."""
-        del grace_seconds
         await self._called("delete", kind, name)
+        self.graces.append(grace_seconds)
         self._checked(kind, namespace, name, precondition)
         del self.objects[kind, namespace, name]
 
@@ -144,13 +148,24 @@ def _field(body: Json, path: str) -> Any:
     return found
 
 
+def _without(listed: MemberList, member_id: int) -> MemberList:
+    return replace(listed, members=tuple(member for member in listed.members if member.id != member_id))
+
+
 @dataclass
 class FakeEtcd:
-    """The part of `EtcdClient` that a pass uses. A member without an answer cannot be reached."""
+    """The part of `EtcdClient` that a pass uses. A member without an answer cannot be reached.
+
+    `changes` tells what was changed and who was asked for it, as ("orders-bbbbb", "remove", 7); `refusal` is what every
+    change raises instead.
+    """
 
     statuses: dict[str, Status] = field(default_factory=dict)
     lists: dict[str, MemberList] = field(default_factory=dict)
     asked: list[Endpoint] = field(default_factory=list)
+    patience: dict[str, float] = field(default_factory=dict)
+    changes: list[tuple[str, str, str | int]] = field(default_factory=list)
+    refusal: EtcdError | None = None
     kept: set[str] = field(default_factory=set)
     closed: bool = False
 
@@ -158,6 +173,7 @@ class FakeEtcd:
         """See `EtcdClient.status`."""
         assert within > 0
         self.asked.append(at)
+        self.patience[at.member] = within
         if at.member not in self.statuses:
             raise UnreachableError(f"{at.member}, Status", "connection refused")
         return self.statuses[at.member]
@@ -182,20 +198,30 @@ class FakeEtcd:
         raise NotImplementedError
 
     async def member_add(self, at: Endpoint, peer_url: str, *, learner: bool, within: float) -> Member:
-        """Not used by a pass."""
-        raise NotImplementedError
+        """See `EtcdClient.member_add`."""
+        self._change(at, "add learner" if learner else "add", peer_url, within=within)
+        return Member(id=1, name="", peer_urls=(peer_url,), client_urls=(), is_learner=learner)
 
     async def member_remove(self, at: Endpoint, member_id: int, *, within: float) -> MemberList:
-        """Not used by a pass."""
-        raise NotImplementedError
+        """See `EtcdClient.member_remove`."""
+        self._change(at, "remove", member_id, within=within)
+        self.lists = {name: _without(listed, member_id) for name, listed in self.lists.items()}
+        return self.lists[at.member]
 
     async def member_promote(self, at: Endpoint, member_id: int, *, within: float) -> MemberList:
-        """Not used by a pass."""
-        raise NotImplementedError
+        """See `EtcdClient.member_promote`."""
+        self._change(at, "promote", member_id, within=within)
+        return self.lists[at.member]
 
     async def move_leader(self, at: Endpoint, to_member_id: int, *, within: float) -> None:
-        """Not used by a pass."""
-        raise NotImplementedError
+        """See `EtcdClient.move_leader`."""
+        self._change(at, "move leader", to_member_id, within=within)
+
+    def _change(self, at: Endpoint, what: str, whom: str | int, *, within: float) -> None:
+        assert within > 0
+        self.changes.append((at.member, what, whom))
+        if self.refusal is not None:
+            raise self.refusal
 
     async def hash_kv(self, at: Endpoint, revision: int, *, within: float) -> KeyspaceHash:
         """Not used by a pass."""

@@ -30,6 +30,20 @@ def test_without_two_acknowledgements_there_is_no_gap_to_speak_of() -> None:
         refused.longest_gap_ms()
 
 
+def test_a_gap_is_told_with_the_moment_at_which_it_began() -> None:
+    assert history(1.0, 1.02, 1.5, 1.52).longest_gap_began() == 1.02
+
+
+def test_a_part_of_a_history_is_what_was_sent_in_that_time() -> None:
+    found = history(1.0, 1.02, 1.04, 9.0).between(0.02, 0.06)
+    assert [write.number for write in found.writes] == [1, 2]
+
+
+def test_failed_writes_are_told_with_their_moment() -> None:
+    refused = History((Write(0, 4.0, 4.1), Write(1, 4.5, None, "no answer"), Write(2, 1.5, None, "refused")))
+    assert refused.failures(since=2.0) == ["+2.50 s: no answer", "-0.50 s: refused"]
+
+
 def test_a_history_is_read_back_as_it_was_written() -> None:
     written = History((Write(0, 1.0, 1.5), Write(1, 1.02, None, 'no answer, "why" unknown')))
     assert History.read(write.line() for write in reversed(written.writes)) == written

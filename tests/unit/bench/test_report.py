@@ -32,6 +32,15 @@ def test_stages_stand_beside_the_other_figures() -> None:
     assert report.flat({"seconds": 8.0, "stages_seconds": {"formed": 7.5}}) == {"seconds": 8.0, "formed": 7.5}
 
 
+def test_what_is_true_or_false_has_no_median() -> None:
+    text = shown(Result("scale-in", [{"leader_removed": True}, {"leader_removed": False}]))
+    assert [cell.strip() for cell in text.splitlines()[4].strip("│").split("│")] == ["leader_removed", "yes", "no", ""]
+
+
+def test_what_failed_writes_complained_of_is_in_the_file_and_not_in_the_table() -> None:
+    assert report.flat({"seconds": 8.0, "failures": ["+0.10 s: no answer"]}) == {"seconds": 8.0}
+
+
 def test_figures_without_a_goal_are_shown_too() -> None:
     text = shown(Result("idle", [], figures={"failed_writes": 3, "api_writes": 0}), Goal("api_writes", "≤", 0))
     assert "failed_writes: 3" in text

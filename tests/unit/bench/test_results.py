@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from e2e.bench import create, report
+from e2e.bench.__main__ import SCENARIOS
 from e2e.bench.results import Goal, Result, missed, ratio
 
 
@@ -37,6 +38,10 @@ def test_a_ratio_is_that_of_the_medians() -> None:
     assert ratio(ours, baseline, of="seconds") == 1.5
 
 
+def test_two_figures_of_different_names_can_be_compared() -> None:
+    assert ratio([{"beyond": 3.0}], [{"seconds": 2.0}], of="beyond", over="seconds") == 1.5
+
+
 def test_each_dns_setting_is_held_against_the_baseline_with_plain_dns() -> None:
     ours = [{"dns": "plain", "seconds": 8.0}, {"dns": "caching", "seconds": 9.0}]
     assert create.figures(ours, [{"seconds": 5.0}]) == {"ratio": 1.6, "ratio_caching_dns": 1.8}
@@ -64,7 +69,14 @@ def test_a_scenario_without_a_baseline_names_none() -> None:
 
 
 def test_the_goals_are_those_of_the_design() -> None:
-    from e2e.bench.idle import SCENARIO as IDLE
-
-    assert create.SCENARIO.goals == (Goal("ratio", "≤", 1.6), Goal("ratio_caching_dns", "≤", 1.6))
-    assert IDLE.goals == (Goal("api_writes", "≤", 0), Goal("cpu_percent", "<", 2), Goal("peak_rss_mib", "≤", 120))
+    quiet = (Goal("extra_write_gap_ms", "≤", 100), Goal("failed_writes", "≤", 0))
+    assert {name: tuple(scenario.goals) for name, scenario in SCENARIOS.items()} == {
+        "create": (Goal("ratio", "≤", 1.6), Goal("ratio_caching_dns", "≤", 1.6)),
+        "idle": (Goal("api_writes", "≤", 0), Goal("cpu_percent", "<", 2), Goal("peak_rss_mib", "≤", 120)),
+        "scale-out": (Goal("ratio", "≤", 1.8), *quiet),
+        "scale-in": (Goal("ratio", "≤", 0.5), *quiet),
+        "pod-deleted": (Goal("ratio", "≤", 1.5),),
+        "leader-killed": (Goal("ratio", "≤", 1.2), Goal("gap_ratio", "≤", 1.2)),
+        "volume-lost": (Goal("ratio", "≤", 2),),
+        "node-lost": (Goal("ratio", "≤", 2),),
+    }
