@@ -52,6 +52,17 @@ def stateful_set(name: str, *, image: str, replicas: int, storage: str, resource
     return [service, members]
 
 
+def client_service(name: str) -> Json:
+    """Return the Service through which applications reach the ready members of `stateful_set(name)`."""
+    ports = [{"name": "client", "port": CLIENT_PORT}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": f"{name}-client"},
+        "spec": {"selector": {APP: name}, "ports": ports},
+    }
+
+
 def _apart(labels: dict[str, str]) -> Json:
     term = {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
     preferred = [{"weight": 100, "podAffinityTerm": term}]

@@ -10,6 +10,7 @@ from e2e.bench.harness import NAMESPACE, Bench, Scenario
 from e2e.bench.process import Usage
 from e2e.bench.results import Goal, NotMeasuredError, Result, Run
 from e2e.bench.secret import tls
+from e2e.bench.subjects import STABLE
 from e2e.bench.writer import Writer
 from e2e.support.clusters import EtcdCluster, manifest
 from e2e.support.kube import Json, Kind, Kube
@@ -19,9 +20,6 @@ from etcd_operator.etcd.client import Endpoint
 from etcd_operator.resources.names import CLIENT_PORT
 
 NAME = "idle"
-STABLE = "Stable"
-"""The plan of a cluster for which nothing is left to do."""
-
 STABLE_FOR = 15.0
 """Seconds without a write after which a new cluster counts as stable."""
 

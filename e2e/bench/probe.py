@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
+from e2e.bench.listing import Listing
 from e2e.bench.results import NotMeasuredError
 from etcd_operator.etcd.client import Endpoint
-from etcd_operator.etcd.errors import EtcdError
+from etcd_operator.etcd.errors import EtcdError, RefusedError
 from etcd_operator.etcd.grpc_client import GrpcEtcdClient
 
 LOOK_EVERY = 0.05
@@ -16,78 +17,154 @@ LOOK_EVERY = 0.05
 CALL_TIMEOUT = 2.0
 DIAL_TIMEOUT = 0.5
 
+_HEALTH_KEY = b"health"
+
+Whereabouts = Callable[[], Collection[Endpoint]]
+"""Where members are known to be by now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Moments of the monotonic clock, in seconds: the first member that served a read, and all of them."""
+    """What was seen until all members served, at moments of the monotonic clock, in seconds.
 
-    first: float
+    `all` is the moment at which they did, `answered` when each member gave its first answer, a learner's refusal
+    included, `served` when it served its first read, `listings` are the different member lists, in their order.
+    """
+
     all: float
+    answered: Mapping[str, float]
+    served: Mapping[str, float]
+    listings: tuple[Listing, ...]
+
+    @property
+    def first(self) -> float:
+        """When the first of the members served."""
+        return min(self.served.values())
 
 
-def until_all_serve(endpoints: Callable[[], Collection[Endpoint]], *, voters: int, within: float) -> Served:
-    """Return when `voters` members each served a linearizable read and the member list shows as many started voters.
+def until_all_serve(endpoints: Whereabouts, *, voters: int, within: float) -> Served:
+    """Return when etcd's list has `voters` members, all of them started voters, and each serves linearizable reads.
 
-    `endpoints()` says where members are known to be by now. Raises NotMeasuredError after `within` seconds.
+    Whatever members answered before does not count: each has to serve a read anew, and all of them at the end once
+    more. Raises NotMeasuredError after `within` seconds.
     """
     return asyncio.run(_until_all_serve(endpoints, voters, within))
 
 
-async def _until_all_serve(endpoints: Callable[[], Collection[Endpoint]], voters: int, within: float) -> Served:
-    asked: dict[Endpoint, asyncio.Task[float]] = {}
+def until_down(at: Endpoint, *, within: float) -> None:
+    """Return when nothing listens at an address any more; raises NotMeasuredError after `within` seconds."""
+    asyncio.run(_until_down(at, within))
+
+
+async def _until_all_serve(endpoints: Whereabouts, voters: int, within: float) -> Served:
+    judge = _Judge(GrpcEtcdClient())
     try:
         async with asyncio.timeout(within):
-            while len(served := _results(asked, endpoints())) < voters:
-                for at in endpoints():
-                    if at not in asked:
-                        asked[at] = asyncio.create_task(_until_read(at))
+            while not await judge.content(endpoints(), voters):  # noqa: ASYNC110 - etcd tells nobody of it
                 await asyncio.sleep(LOOK_EVERY)
-            await _until_listed(next(iter(endpoints())), voters)
-            return Served(first=min(served), all=time.monotonic())
+            return judge.verdict()
     except TimeoutError:
-        raise NotMeasuredError(f"{voters} voters did not all answer this machine within {within:.0f} s") from None
+        raise NotMeasuredError(
+            f"{voters} voters did not all answer this machine within {within:.0f} s; {judge.seen()}"
+        ) from None
     finally:
-        for task in asked.values():
+        await judge.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    client: GrpcEtcdClient
+    asked: dict[Endpoint, asyncio.Task[None]] = field(default_factory=dict)
+    answered: dict[str, float] = field(default_factory=dict)
+    served: dict[str, float] = field(default_factory=dict)
+    listings: list[Listing] = field(default_factory=list)
+
+    async def content(self, present: Collection[Endpoint], voters: int) -> bool:
+        """Whether nothing is left to wait for, of the members that are `present`."""
+        for at in present:
+            if at not in self.asked:
+                self.asked[at] = asyncio.create_task(self._until_read(at))
+        serving = [at for at in present if self.asked[at].done()]
+        await self._list(serving)
+        if not self.listings or not self.listings[-1].whole(voters, [at.member for at in serving]):
+            return False
+        named = self.listings[-1].names
+        return all(await asyncio.gather(*(self._serves(at) for at in serving if at.member in named)))
+
+    def verdict(self) -> Served:
+        """All that was seen until now."""
+        return Served(time.monotonic(), dict(self.answered), dict(self.served), tuple(self.listings))
+
+    def seen(self) -> str:
+        """The same in words."""
+        listed = "nobody gave a list" if not self.listings else f"listed were {_words(self.listings[-1])}"
+        return f"{', '.join(sorted(self.served)) or 'none'} served, {listed}"
+
+    async def close(self) -> None:
+        """Ask nobody any more."""
+        for task in self.asked.values():
             task.cancel()
-        await asyncio.gather(*asked.values(), return_exceptions=True)
+        await asyncio.gather(*self.asked.values(), return_exceptions=True)
+        await self.client.close()
 
-
-def _results(asked: dict[Endpoint, asyncio.Task[float]], present: Collection[Endpoint]) -> list[float]:
-    """When each member that is there served; one whose Pod was replaced has to serve anew."""
-    return [task.result() for at, task in asked.items() if at in present and task.done()]
-
-
-async def _until_read(at: Endpoint) -> float:
-    while True:
-        # A channel that failed once waits before it dials again; a bare dial does not.
-        if await _listens(at.address):
-            client = GrpcEtcdClient()
+    async def _list(self, serving: Iterable[Endpoint]) -> None:
+        for at in serving:
             try:
-                await client.get(at, b"health", within=CALL_TIMEOUT)
+                listed = await self.client.member_list(at, within=CALL_TIMEOUT)
             except EtcdError:
-                pass  # not yet
-            else:
-                return time.monotonic()
-            finally:
-                await client.close()
-        await asyncio.sleep(LOOK_EVERY)
+                self._ask_anew(at)
+                continue
+            members = tuple(sorted(listed.members, key=lambda member: member.id))
+            if not self.listings or self.listings[-1].members != members:
+                self.listings.append(Listing(time.monotonic(), members))
+            return
 
+    async def _serves(self, at: Endpoint) -> bool:
+        try:
+            await self.client.get(at, _HEALTH_KEY, within=CALL_TIMEOUT)
+        except EtcdError:
+            self._ask_anew(at)
+            return False
+        return True
 
-async def _until_listed(at: Endpoint, voters: int) -> None:
-    client = GrpcEtcdClient()
-    try:
-        while await _started_voters(client, at) != voters:  # noqa: ASYNC110 - etcd tells nobody of it
+    def _ask_anew(self, at: Endpoint) -> None:
+        self.asked[at] = asyncio.create_task(self._until_read(at))
+
+    async def _until_read(self, at: Endpoint) -> None:
+        while True:
+            # A channel that failed once waits before it dials again; a bare dial does not.
+            if await _listens(at.address):
+                client = GrpcEtcdClient()
+                try:
+                    await client.get(at, _HEALTH_KEY, within=CALL_TIMEOUT)
+                except RefusedError:
+                    self.answered.setdefault(at.member, time.monotonic())
+                except EtcdError:
+                    pass  # not yet
+                else:
+                    now = time.monotonic()
+                    self.answered.setdefault(at.member, now)
+                    self.served.setdefault(at.member, now)
+                    return
+                finally:
+                    await client.close()
             await asyncio.sleep(LOOK_EVERY)
-    finally:
-        await client.close()
 
 
-async def _started_voters(client: GrpcEtcdClient, at: Endpoint) -> int:
+def _words(listing: Listing) -> str:
+    return ", ".join(
+        f"{member.name or 'one that never started'}{' (learner)' if member.is_learner else ''}"
+        for member in listing.members
+    )
+
+
+async def _until_down(at: Endpoint, within: float) -> None:
     try:
-        listed = await client.member_list(at, within=CALL_TIMEOUT)
-    except EtcdError:
-        return 0
-    return len([member for member in listed.members if member.started and not member.is_learner])
+        async with asyncio.timeout(within):
+            while await _listens(at.address):  # noqa: ASYNC110 - a process tells nobody that it was killed
+                await asyncio.sleep(LOOK_EVERY / 5)
+    except TimeoutError:
+        raise NotMeasuredError(f"{at.member} at {at.address} still answers after {within:.0f} s") from None
 
 
 async def _listens(address: str) -> bool:

@@ -36,11 +36,11 @@ def write(result: Result, folder: Path = FOLDER) -> Path:
 
 
 def flat(run: Run) -> dict[str, Any]:
-    """The run with the figures of its groups beside the others."""
+    """The run with the figures of its groups beside the others, and without its sentences."""
     found: dict[str, Any] = {}
     for name, value in run.items():
         found |= dict(value) if isinstance(value, Mapping) else {name: value}
-    return found
+    return {name: value for name, value in found.items() if not isinstance(value, list)}
 
 
 def _tables(title: str, runs: Sequence[Run]) -> Iterator[Table]:
@@ -58,9 +58,22 @@ def _table(title: str, runs: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("median", justify="right", style="bold")
     for name in dict.fromkeys(name for run in runs for name in run if name != "dns"):
         known = [run for run in runs if name in run]
-        table.add_row(name, *(_shown(run.get(name)) for run in runs), _shown(middle(known, name)))
+        table.add_row(name, *(_shown(run.get(name)) for run in runs), _shown(_median(known, name)))
     return table
 
 
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+def _median(runs: Sequence[Mapping[str, Any]], of: str) -> float | None:
+    """The median of a figure; what is true or false has none."""
+    return None if any(isinstance(run[of], bool) for run in runs) else middle(runs, of)
+
+
+def _shown(value: float | str | None) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.2f}"
+        case _:
+            return str(value)

@@ -54,9 +54,12 @@ def missed(goals: Iterable[Goal], figures: Mapping[str, float]) -> tuple[Goal, .
     return tuple(goal for goal in goals if goal.figure in figures and not goal.met(figures[goal.figure]))
 
 
-def ratio(ours: Iterable[Run], baseline: Iterable[Run], *, of: str) -> float:
-    """How many times the median of `of` in the baseline is that of ours; rounded to two digits."""
-    return round(middle(ours, of) / middle(baseline, of), 2)
+def ratio(ours: Iterable[Run], baseline: Iterable[Run], *, of: str, over: str | None = None) -> float:
+    """How many times the median of `over` in the baseline is that of `of` in ours; rounded to two digits.
+
+    Without `over` the figure is the same on both sides.
+    """
+    return round(middle(ours, of) / middle(baseline, over or of), 2)
 
 
 def middle(runs: Iterable[Run], of: str) -> float:

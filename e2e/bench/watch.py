@@ -1,4 +1,4 @@
-"""Sees objects change without asking for them: the moments of a creation, and addresses as soon as they are known."""
+"""Sees objects change without asking for them: the moments of an event, and addresses as soon as they are known."""
 
 import json
 import subprocess
@@ -15,11 +15,12 @@ from e2e.support.kube import Json, Kind, Kube, path
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """An object as it was told to us at a moment of the monotonic clock, in seconds."""
+    """An object as it was told to us at a moment of the monotonic clock, in seconds; `gone` when it was deleted."""
 
     at: float
     kind: Kind
     object: Json
+    gone: bool = False
 
 
 class Watch:
@@ -30,6 +31,7 @@ class Watch:
         self._namespace = namespace
         self._kinds = tuple(kinds)
         self._sightings: list[Sighting] = []
+        self._present: dict[Kind, dict[str, Json]] = {kind: {} for kind in self._kinds}
         self._streams: list[subprocess.Popen[str]] = []
         self._readers: list[threading.Thread] = []
 
@@ -53,9 +55,9 @@ class Watch:
         """All that was seen until now, in the order in which it came."""
         return tuple(self._sightings)
 
-    def latest(self, kind: Kind) -> dict[str, Json]:
-        """Each object of `kind` as it was seen last, by name; deleted ones stay as they were."""
-        return {seen.object["metadata"]["name"]: seen.object for seen in self.sightings() if seen.kind is kind}
+    def present(self, kind: Kind) -> dict[str, Json]:
+        """Each object of `kind` that was seen and not deleted since, as it was seen last, by name."""
+        return dict(self._present[kind])
 
     def _open(self, kind: Kind) -> "subprocess.Popen[str]":
         collection = path(kind, self._namespace)
@@ -70,5 +72,13 @@ class Watch:
         with stream.stdout:
             for line in stream.stdout:
                 event = json.loads(line)
-                if event["type"] in ("ADDED", "MODIFIED"):
-                    self._sightings.append(Sighting(time.monotonic(), kind, event["object"]))
+                if event["type"] in ("ADDED", "MODIFIED", "DELETED"):
+                    self._see(Sighting(time.monotonic(), kind, event["object"], gone=event["type"] == "DELETED"))
+
+    def _see(self, seen: Sighting) -> None:
+        self._sightings.append(seen)
+        present, name = self._present[seen.kind], seen.object["metadata"]["name"]
+        if seen.gone:
+            present.pop(name, None)
+        else:
+            present[name] = seen.object

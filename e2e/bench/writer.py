@@ -7,14 +7,14 @@ import subprocess
 import sys
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
+from e2e.bench.application import Application, Puts, WriteError
 from e2e.bench.history import History, Write
-from etcd_operator.etcd.client import Endpoint, EtcdClient, Tls
-from etcd_operator.etcd.errors import EtcdError
-from etcd_operator.etcd.grpc_client import GrpcEtcdClient
+from e2e.bench.results import NotMeasuredError
+from etcd_operator.etcd.client import Endpoint, Tls
 
 RATE: Final = 50
 """Writes a second."""
@@ -22,12 +22,18 @@ RATE: Final = 50
 DEADLINE: Final = 1.0
 """Seconds after which a write has failed."""
 
+FIRST_WITHIN: Final = 30.0
+"""Seconds until the first acknowledgement, else nothing is written."""
+
+READY: Final = "the first write is acknowledged"
+
 
 class Writer:
     """A writer that runs while the context is open: `RATE` writes a second, whatever becomes of earlier ones.
 
     It writes through the first endpoint until a write fails there, then through the next, and so on in turn; a Service
-    is one endpoint. Keys are `<prefix>/<number>`, each written once, with the number as value.
+    is one endpoint. Keys are `<prefix>/<number>`, each written once, with the number as value. Entering the context
+    raises NotMeasuredError when no write is acknowledged within `FIRST_WITHIN` seconds.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], *, prefix: str) -> None:
@@ -39,8 +45,13 @@ class Writer:
         command = [sys.executable, "-m", "e2e.bench.writer"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(self._order)
         process.stdin.close()
+        if process.stdout.readline().rstrip() != READY:
+            process.stdout.close()
+            process.wait()
+            raise NotMeasuredError(f"the writer had no write acknowledged within {FIRST_WITHIN:.0f} s")
         self._process = process
         return self
 
@@ -58,21 +69,36 @@ class Writer:
         return History.read(self._lines)
 
 
-async def write(client: EtcdClient, endpoints: Sequence[Endpoint], *, prefix: str, until: asyncio.Event) -> list[Write]:
-    """Write until told otherwise; returns every write, those included that were under way at the end."""
+async def write(
+    client: Puts,
+    endpoints: Sequence[Endpoint],
+    *,
+    prefix: str,
+    until: asyncio.Event,
+    ready: Callable[[], None] = lambda: None,
+) -> list[Write]:
+    """Write until told otherwise; returns every write, those included that were under way at the end.
+
+    `ready()` is called once, at the first acknowledgement.
+    """
     turn = 0
+    waiting = True
 
     async def one(number: int) -> Write:
-        nonlocal turn
+        nonlocal turn, waiting
         used, sent = turn, time.monotonic()
         try:
             key, value = f"{prefix}/{number}".encode(), str(number).encode()
             await client.put(endpoints[used % len(endpoints)], key, value, within=DEADLINE)
-        except EtcdError as error:
+        except WriteError as error:
             if turn == used:
                 turn += 1
             return Write(number, sent, None, str(error))
-        return Write(number, sent, time.monotonic())
+        acknowledged = time.monotonic()
+        if waiting:
+            waiting = False
+            ready()
+        return Write(number, sent, acknowledged)
 
     began = time.monotonic()
     writes: list[asyncio.Task[Write]] = []
@@ -105,10 +131,17 @@ def unpacked(told: dict[str, Any]) -> Endpoint:
 async def _main() -> None:
     order = json.load(sys.stdin)
     until = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, until.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, until.set)
+    too_late = loop.call_later(FIRST_WITHIN, until.set)
+
+    def ready() -> None:
+        too_late.cancel()
+        print(READY, flush=True)
+
     endpoints = [unpacked(told) for told in order["endpoints"]]
-    client = GrpcEtcdClient()
-    for done in await write(client, endpoints, prefix=order["prefix"], until=until):
+    client = Application()
+    for done in await write(client, endpoints, prefix=order["prefix"], until=until, ready=ready):
         print(done.line())
     await client.close()
 
