@@ -9,7 +9,7 @@ from etcd_operator.etcd.quorum import quorum
 from etcd_operator.plan.changes import promotable
 from etcd_operator.plan.credentials import authorities, may_make_authority, permitted
 from etcd_operator.plan.membership import membership
-from etcd_operator.plan.model import Create, CreateAuthority, Patch, Plan
+from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, Plan
 from etcd_operator.resources.budget import disruption_budget
 from etcd_operator.resources.claim import member_claim
 from etcd_operator.resources.kinds import Kind
@@ -33,6 +33,12 @@ def lay(situation: Situation) -> Plan | None:
     record = situation.record
     steps = (*_missing(situation), *_wrong_budget(situation))
     return Plan("LayFoundations", f"writing {len(steps)} objects that members need", record, steps) if steps else None
+
+
+def is_void(situation: Situation, member: str) -> bool:
+    """Whether Kubernetes lost the volume of a member that never started: nothing was on it."""
+    claim = situation.seen.claims.get(member)
+    return claim is not None and claim.lost and permitted(situation, member)
 
 
 def own_claims(situation: Situation) -> Plan | None:
@@ -63,6 +69,9 @@ def _missing(situation: Situation) -> Iterator[Step]:
             yield Create(Kind.SERVICE, member, member_service(identity, member), f"the stable address of {member}")
         if member not in seen.claims and permitted(situation, member):
             yield Create(Kind.CLAIM, member, member_claim(identity, member, spec.storage), f"the data of {member}")
+        claim = seen.claims.get(member)
+        if claim is not None and is_void(situation, member) and member not in seen.pods and not claim.meta.deleting:
+            yield Delete(Kind.CLAIM, claim.meta, f"the volume of {member} is gone, and nothing was on it yet")
 
 
 def _wrong_budget(situation: Situation) -> Iterator[Step]:

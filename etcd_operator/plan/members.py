@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.observation import Cause, Departure, Suspect
 from etcd_operator.plan.credentials import permitted
+from etcd_operator.plan.foundations import is_void
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.resources.kinds import Kind
@@ -164,6 +165,8 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
     cause = None if pod.problem is None else pod.problem.cause
     if cause is Cause.DATA_LOST and permitted(situation, member) and not pod.first_start:
         return f"{member} may start on an empty volume, and its Pod does not"
+    if is_void(situation, member):
+        return f"the volume of {member} is gone, and nothing was on it yet"
     outdated = pod.meta.annotations.get(POD_HASH) != pod_hash(situation.identity, situation.spec, member)
     if outdated and not (situation.record.formed and pod.running):
         return f"the Pod of {member} is not as specified"

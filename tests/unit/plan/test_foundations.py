@@ -30,7 +30,7 @@ from tests.builders import (
     with_spec,
     without,
 )
-from tests.unit.plan.decide import body_of, decide, done, reasons, situation
+from tests.unit.plan.decide import body_of, decide, deleted, done, reasons, situation
 
 if TYPE_CHECKING:
     from etcd_operator.observation import Observation
@@ -260,3 +260,14 @@ def test_no_claim_of_a_newcomer_that_has_started_is_made_again() -> None:
 def test_nothing_is_laid_for_who_has_left() -> None:
     left = (Leaver(MEMBERS[4], keep_claim=False),)
     assert lay(situation(with_record(an_observation(Stage.STABLE), left=left))) is None
+
+
+def test_a_volume_that_is_lost_before_its_member_ever_started_makes_way_for_another() -> None:
+    seen = having(an_observation(Stage.STARTED), a_claim(MEMBERS[0], lost=True))
+    assert deleted(decide(seen)) == {f"delete Pod {MEMBERS[0]}"}
+    assert deleted(decide(without(seen, Kind.POD, MEMBERS[0]))) == {f"delete PersistentVolumeClaim {MEMBERS[0]}"}
+
+
+def test_the_claim_of_a_member_that_has_started_is_not_deleted_for_its_lost_volume() -> None:
+    seen = having(an_observation(Stage.STABLE), a_claim(MEMBERS[0], lost=True))
+    assert deleted(decide(without(silent(seen, MEMBERS[0]), Kind.POD, MEMBERS[0]))) == set()
