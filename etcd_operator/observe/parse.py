@@ -179,7 +179,7 @@ def pod(body: Json) -> Pod:
         asks=_asks(body["spec"]),
         first_start=_is_first_start(body["spec"]),
         looks=bool(_container(body["spec"].get("initContainers", ()), START_CHECK_CONTAINER)),
-        lived="running" in etcd.get("state", {}) or etcd.get("restartCount", 0) > 0,
+        lived=not {"running", "terminated"}.isdisjoint({*etcd.get("state", {}), *etcd.get("lastState", {})}),
         pending_since=_moment(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "False" else None,
     )
 

@@ -168,7 +168,7 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
     if is_void(situation, member):
         return f"the volume of {member} is gone, and nothing was on it yet"
     outdated = pod.meta.annotations.get(POD_HASH) != pod_hash(situation.identity, situation.spec, member)
-    if outdated and not (situation.record.formed and pod.running):
+    if outdated and not (situation.record.formed and pod.lived and pod.problem is None):
         return f"the Pod of {member} is not as specified"
     if situation.record.formed:
         return _unlooked(situation, pod) or _claimless(situation, pod) or _deaf(situation, pod)

@@ -24,8 +24,8 @@ _RESTARTS = (
 
 
 def _emptied(count: int, name: str, restart: Callable[..., Event], *, operator_up: bool) -> Scenario:
-    numbers, reason = range(count), BlockReason.DATA_LOST
-    end = (endings.degraded if count == 1 else endings.without_quorum)(3, lost=count, reason=reason)
+    numbers = range(count)
+    end = endings.replaced(1) if count == 1 else endings.without_quorum(3, lost=count, reason=BlockReason.DATA_LOST)
     loss = restart(*numbers, when=moments.admitted(3), emptied=True)
     if operator_up:
         script: tuple[Event, ...] = (loss,)
@@ -58,19 +58,19 @@ BEHIND = Scenario(
 
 
 def _all_off(nodes: Nodes) -> None:
-    for name in nodes.nodes:
+    for name in nodes.power:
         nodes.power_off(name)
 
 
 def _all_on(nodes: Nodes) -> None:
-    for name in nodes.nodes:
+    for name in nodes.power:
         nodes.power_on(name)
 
 
 INTACT = (
     Scenario(
         "all nodes off and on, the operator down",
-        endings.healthy(3),
+        endings.replaced(0),
         script=(
             events.operator_stops(when=moments.admitted(3)),
             events.machines("all nodes off", _all_off, when=moments.calm),
@@ -81,7 +81,7 @@ INTACT = (
     ),
     Scenario(
         "all nodes off and on, the operator up",
-        endings.healthy(3),
+        endings.replaced(0),
         script=(
             events.machines("all nodes off", _all_off, when=moments.admitted(3)),
             events.machines("all nodes on", _all_on, when=moments.calm),
@@ -91,7 +91,7 @@ INTACT = (
     *(
         Scenario(
             f"{count} Pods deleted by hand",
-            endings.healthy(3),
+            endings.replaced(0),
             script=(events.delete_pods(*range(count), when=moments.admitted(3)),),
             disturbed_after=1,
         )
@@ -99,14 +99,14 @@ INTACT = (
     ),
     Scenario(
         "a Pod is evicted",
-        endings.healthy(3),
+        endings.replaced(0),
         script=(events.evict(0, when=moments.admitted(3)),),
         disturbed_after=1,
     ),
     *(
         Scenario(
             f"the {kind.value.kind} {what} is deleted by hand",
-            endings.healthy(3),
+            endings.replaced(0),
             script=(events.delete(kind, name, when=moments.admitted(3)),),
             disturbed_after=1,
         )
@@ -127,7 +127,7 @@ INTACT = (
     ),
     Scenario(
         "a claim and its Pod are deleted by hand",
-        endings.degraded(3, lost=1, reason=BlockReason.DATA_LOST),
+        endings.replaced(1),
         script=(
             events.delete(Kind.CLAIM, events.member(0), when=moments.admitted(3)),
             events.delete_pods(0, when=moments.calm),
@@ -143,7 +143,7 @@ RECORD = (
             f"the record is wiped with {name}, and put back",
             endings.healthy(3),
             script=(
-                events.wipe_status("bootstrap", when=when),
+                events.wipe_status("membership", when=when),
                 events.restore_record(when=moments.calm),
             ),
             disturbed_after=1,
@@ -157,7 +157,7 @@ RECORD = (
     Scenario(
         "everything in the status but the cluster ID is wiped",
         endings.blocked(BlockReason.RECORD_LOST),
-        script=(events.wipe_status("bootstrap", "members", "plan", "conditions", "phase", when=moments.admitted(3)),),
+        script=(events.wipe_status("membership", "members", "plan", "conditions", "phase", when=moments.admitted(3)),),
         disturbed_after=1,
     ),
 )

@@ -1,42 +1,31 @@
-"""One event loop and one count for all simulations, and certificates that are signed once, not a thousand times."""
+"""One event loop, one crew and one count for all simulations."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 
 from etcd_operator import pki
-from tests.simulation.explore import Explorer, Tally
+from tests.simulation.crew import Crew, Job
+from tests.simulation.explore import Tally
+from tests.simulation.quick import quiet_and_quick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TALLY = pytest.StashKey[Tally]()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quiet_and_quick() -> Iterator[None]:
-    """Silence the operator's log, and let one authority sign each leaf only once a day.
-
-    Signing alone would take a third of the time; a leaf that was signed before is as good as a new one here.
-    """
-    signed: dict[object, pki.KeyPair] = {}
-    issue = pki.issue
-
-    def issue_once(ca: pki.KeyPair, profile: pki.Profile, **how: Any) -> pki.KeyPair:
-        key = (ca.certificate, profile, how["common_name"], tuple(how["names"]), how["now"].date())
-        if key not in signed:
-            signed[key] = issue(ca, profile, **how)
-        return signed[key]
-
+    """As in the processes of the crew, and as it was before for the tests after these."""
     before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(pki, "issue", issue_once)
+        patches.setattr(pki, "issue", pki.issue)
+        quiet_and_quick()
         yield
     structlog.configure(**before)
 
@@ -49,10 +38,20 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
+@pytest.fixture(scope="session")
+def crew(request: pytest.FixtureRequest) -> Iterator[Crew]:
+    """The crew, at work on the jobs of all tests that were selected."""
+    params = (item.callspec.params for item in request.session.items if hasattr(item, "callspec"))
+    crew = Crew([param["job"] for param in params if "job" in param])
+    yield crew
+    crew.dismiss()
+
+
 @pytest.fixture
-def explorer(loop: asyncio.AbstractEventLoop, request: pytest.FixtureRequest) -> Explorer:
-    """An explorer that adds to the count of the session."""
-    return Explorer(loop, request.config.stash.setdefault(TALLY, Tally()))
+def explored(crew: Crew, request: pytest.FixtureRequest) -> Callable[[Job], None]:
+    """Waits for the result of a job, and adds to the count of the session."""
+    tally = request.config.stash.setdefault(TALLY, Tally())
+    return lambda job: tally.add(crew.result(job))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etcd_operator.observe.parse import SELECTED_NODE
 from etcd_operator.resources.kinds import Kind
 from tests.simulation.kubernetes import PVC_PROTECTION
 from tests.simulation.volumes import EMPTY
@@ -25,22 +26,27 @@ def collect_garbage(server: ApiServer) -> None:
 
 
 def release_claims(server: ApiServer, etcd: Etcd) -> None:
-    """Let a claim go that is being deleted when no Pod uses it any more; its volume goes with it."""
+    """Let a claim go that is being deleted when no Pod uses it any more; its volume goes with it.
+
+    A Pod without a node uses none (the protection controller's own rule): none would take it with such a claim.
+    """
     for claim in server.list(Kind.CLAIM):
         about = claim["metadata"]
-        used = any(claim_of(pod) == about["name"] for pod in server.list(Kind.POD, about["namespace"]))
+        pods = (pod for pod in server.list(Kind.POD, about["namespace"]) if "nodeName" in pod["spec"])
+        used = any(claim_of(pod) == about["name"] for pod in pods)
         if "deletionTimestamp" in about and PVC_PROTECTION in about["finalizers"] and not used:
             server.patch(Kind.CLAIM, about["namespace"], about["name"], {"metadata": {"finalizers": None}})
             etcd.destroy(about["uid"])
 
 
-def bind_claim(server: ApiServer, etcd: Etcd, claim: Json) -> None:
-    """Give a claim a volume of its own, once a Pod that uses it has a node (WaitForFirstConsumer)."""
+def bind_claim(server: ApiServer, etcd: Etcd, claim: Json, *, node: str) -> None:
+    """Give a claim a volume of its own on the node of the first Pod that uses it (WaitForFirstConsumer)."""
     about = claim["metadata"]
     if claim["status"]["phase"] == "Bound":
         return
     etcd.volumes[about["uid"]] = EMPTY
-    server.patch(Kind.CLAIM, about["namespace"], about["name"], {"spec": {"volumeName": f"pvc-{about['uid']}"}})
+    placed = {"metadata": {"annotations": {SELECTED_NODE: node}}, "spec": {"volumeName": f"pvc-{about['uid']}"}}
+    server.patch(Kind.CLAIM, about["namespace"], about["name"], placed)
     server.patch(Kind.CLAIM, about["namespace"], about["name"], {"status": {"phase": "Bound"}}, status=True)
 
 

@@ -8,7 +8,6 @@ from etcd_operator.api.conditions import BlockReason
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID
 from tests.simulation import endings, events, moments
-from tests.simulation.nodes import Node
 from tests.simulation.scenario import NAME, Scenario, spec
 
 if TYPE_CHECKING:
@@ -55,11 +54,11 @@ def _without_image(world: World) -> None:
 
 
 def _two_places(nodes: Nodes) -> None:
-    nodes.nodes = {name: Node(room=1) for name in ("node-0", "node-1")}
+    nodes.become("node-0", "node-1", room=1)
 
 
 def _three_places(nodes: Nodes) -> None:
-    nodes.nodes = {**nodes.nodes, "node-2": Node(room=1)}
+    nodes.come("node-2", room=1)
 
 
 def _two_claims(world: World) -> None:
@@ -148,6 +147,30 @@ LATE = (
             events.connect(when=moments.calm),
         ),
         disturbed_after=2,
+    ),
+    *(
+        Scenario(
+            f"the third member starts while the operator is down, and is emptied{told}",
+            endings.replaced(1),
+            script=(
+                events.hold_back(2, when=moments.pods_made),
+                *start,
+                events.restart_sandboxes(2, emptied=True, when=moments.calm),
+                events.operator_starts(when=moments.calm),
+            ),
+            disturbed_after=2 + len(start),
+        )
+        for told, start in (
+            ("", (events.operator_stops(when=moments.admitted(2)), events.let_go(when=moments.calm))),
+            (
+                " after its Pod was deleted",
+                (
+                    events.delete_pods(2, when=moments.admitted(2)),
+                    events.let_go(when=moments.calm),
+                    events.operator_stops(when=moments.born_again(2)),
+                ),
+            ),
+        )
     ),
     Scenario(
         "the third member's Pod is evicted before it starts",

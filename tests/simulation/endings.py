@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.etcd.quorum import quorum
+from etcd_operator.observe.parse import SELECTED_NODE
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.ownership import CLUSTER_UID, ROLE
@@ -13,6 +14,7 @@ from etcd_operator.resources.secret import INITIAL_CLUSTER
 from tests.simulation.invariants import require
 from tests.simulation.kubernetes import secret_data
 from tests.simulation.scenario import NAME, NAMESPACE
+from tests.simulation.truth import truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,13 +23,27 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
-def healthy(members: int) -> Callable[[World], None]:
-    """Every member serves, nothing is left over, nothing is left to do, and nothing is written any more."""
+def healthy(members: int, *, kept: int | None = 0) -> Callable[[World], None]:
+    """Every member serves, nothing is left over, nothing is left to do, and nothing is written any more.
+
+    `kept` are the claims of members that have left; None: of whoever was removed by hand.
+    """
 
     def end(world: World) -> None:
-        _in_order(world, members=members, plan="Stable")
+        _in_order(world, members=members, plan="Stable", kept=kept)
         _conditions(world, Progressing="False", Blocked="False")
         serves(world)
+
+    return end
+
+
+def replaced(count: int, *, members: int = 3) -> Callable[[World], None]:
+    """Whole again, with that many members that were not there before, and nothing left of those that left."""
+
+    def end(world: World) -> None:
+        healthy(members)(world)
+        left = [name for name in world.history.named if name not in world.members]
+        require(world, len(left) == count, f"{left} were replaced, expected {count}")
 
     return end
 
@@ -69,20 +85,20 @@ def without_quorum(members: int, *, lost: int, reason: BlockReason) -> Callable[
 
 
 def as_good_as_possible(world: World) -> None:
-    """Whole, but for members that lost their data after clients could write to it; or gone if that was asked for."""
+    """Whole while a quorum of the voters has its data, and else nothing resumes; or gone if that was asked for."""
     if world.cluster is None:
         _only_claims_left(world)
         return
-    members = world.cluster["spec"]["replicas"]
-    lost = sum(1 for member in world.members if _has_lost_its_data(world, member))
-    if not lost:
-        healthy(members)(world)
-    elif not world.history.lived:
+    known = truth(world)
+    intact = sum(1 for name in known.voters if _may_come_back(world, name, known.members[name].id))
+    if known.members and intact >= quorum(known.size):
+        healthy(world.replicas, kept=None)(world)
+    elif world.history.lived:
+        nothing_resumes(world)
+    elif known.started or world.formed:
         _never_began(world)
-    elif members - lost >= quorum(members):
-        degraded(members, lost=lost, reason=BlockReason.DATA_LOST)(world)
     else:
-        without_quorum(members, lost=lost, reason=BlockReason.DATA_LOST)(world)
+        healthy(world.replicas)(world)
 
 
 def _never_began(world: World) -> None:
@@ -90,18 +106,62 @@ def _never_began(world: World) -> None:
 
     The start check keeps them out once their permission is withdrawn, etcd itself before that; the status says so.
     """
-    blocks = world.status["plan"]["blocked"]
-    told = bool(blocks) and all(
-        block["reason"] == BlockReason.DATA_LOST or block["message"].endswith("has already been bootstrapped")
-        for block in blocks
-    )
-    require(world, told, f"L6: does not serve, because {blocks}")
+    _conditions(world, Blocked="True")
     require(world, not world.write(b"the end", b""), "a write is accepted without a quorum")
 
 
-def _has_lost_its_data(world: World, member: str) -> bool:
+def _may_come_back(world: World, member: str, member_id: int) -> bool:
+    """Whether a member has its data, on a node that is on."""
     claim = world.server.find(Kind.CLAIM, NAMESPACE, member)
-    return claim is None or claim["metadata"]["uid"] not in world.etcd.stored
+    uid = "" if claim is None else claim["metadata"]["uid"]
+    data = world.etcd.stored.get(uid)
+    if claim is None or data is None or data.member_id != member_id or uid in world.etcd.damaged:
+        return False
+    return claim["metadata"]["annotations"][SELECTED_NODE] not in world.nodes.silent
+
+
+def nothing_resumes(world: World) -> None:
+    """Too much is lost for good: nothing is touched, no write is accepted, and the status names who survived."""
+    require(world, not world.calls, f"I13: still writes: {[str(call) for call in world.calls]}")
+    _conditions(world, Blocked="True", Quorate="False")
+    _blocked(world, BlockReason.NO_QUORUM)
+    require(world, not world.write(b"the end", b""), "a write is accepted without a quorum")
+    survivors = {process.member for process in world.etcd.processes.values()} & set(world.members)
+    told = {entry["name"] for entry in world.status["members"] if entry["phase"] == "Unhealthy"}
+    require(world, survivors <= told, f"the survivors are {survivors}, and are said to be {told}")
+
+
+def told_of(world: World) -> None:
+    """As `nothing_resumes`, and the status says which revision there was."""
+    nothing_resumes(world)
+    seen = world.status.get("lastSeen", {}).get("revision", 0)
+    require(world, seen > len(world.history.acknowledged), f"the highest revision is said to be {seen}")
+
+
+def unharmed(world: World) -> None:
+    """Every member serves clients of etcd's own, whatever Kubernetes says of their Pods; nobody was touched."""
+    known = truth(world)
+    require(world, known.healthy == set(world.members), f"healthy are {sorted(known.healthy)}")
+    require(world, known.names == set(world.history.named), f"members are {sorted(known.names)}")
+    require(world, not world.calls, f"I13: still writes: {[str(call) for call in world.calls]}")
+    _conditions(world, Available="True", Quorate="True", Degraded="False")
+    same_pods(world)
+
+
+def serves_with(world: World, *, members: int) -> None:
+    """That many voters serve, and the application can write."""
+    _conditions(world, Available="True", Quorate="True")
+    voters = [member for leader in world.etcd.leaders for member in leader.data.journal.members if not member.is_learner]
+    require(world, len(voters) == members, f"{len(voters)} members vote, expected {members}")
+    require(world, world.write(b"the end", b""), "L1: the application cannot write")
+
+
+def leads_elsewhere(world: World) -> None:
+    """No leader is on a cordoned node."""
+    for leader in world.etcd.leaders:
+        place = world.server.get(Kind.POD, NAMESPACE, leader.member)["spec"]["nodeName"]
+        cordoned = world.server.get(Kind.NODE, "", place)["spec"].get("unschedulable")
+        require(world, not cordoned, f"{leader.member} leads on the cordoned {place}")
 
 
 def blocked(reason: BlockReason) -> Callable[[World], None]:
@@ -127,7 +187,7 @@ def deleted(*, claims: int) -> Callable[[World], None]:
 
 def _only_claims_left(world: World) -> None:
     left = [f"{kind.value.kind} {name}" for kind, _, name in world.server.objects]
-    left = [one for one in left if not one.startswith(("PersistentVolumeClaim ", "Event "))]
+    left = [one for one in left if not one.startswith(("PersistentVolumeClaim ", "Event ", "Node "))]
     require(world, not left, f"left behind: {left}")
     for claim in world.server.list(Kind.CLAIM):
         about = claim["metadata"]
@@ -141,16 +201,22 @@ def same_pods(world: World) -> None:
     require(world, born == {f"pod-{member}-1" for member in world.members}, f"Pods were replaced: {sorted(born)}")
 
 
-def _in_order(world: World, *, members: int, plan: str) -> None:
+def _in_order(world: World, *, members: int, plan: str, kept: int | None = 0) -> None:
     """What is true of every formed cluster to which nothing is left to do, or nothing can be done."""
     found = world.status.get("plan", {})
     require(world, found.get("action") == plan, f"ends with the plan {found}")
     require(world, not world.calls, f"I13: still writes: {[str(call) for call in world.calls]}")
     require(world, len(world.members) == members, f"{len(world.members)} members are named, expected {members}")
-    require(world, world.status["bootstrap"]["abandoned"] == [], "somebody is still being given up")
-    for kind in (Kind.POD, Kind.CLAIM, Kind.SERVICE, Kind.SECRET):
+    record = world.record
+    under_way = (record.joining, record.removing, record.left)
+    require(world, under_way == ((), None, ()), f"somebody still comes or goes: {under_way}")
+    for kind in (Kind.POD, Kind.SERVICE, Kind.SECRET):
         stray = sorted(_members_of(world, kind) - set(world.members))
         require(world, not stray, f"stray objects of kind {kind.value.kind}: {stray}")
+    claims = _members_of(world, Kind.CLAIM) - set(world.members)
+    expelled = world.history.expelled
+    right = claims <= expelled if kept is None else len(claims) == kept
+    require(world, right, f"the claims of {sorted(claims)} are kept, expected {kept or sorted(expelled)}")
     budget = world.server.get(Kind.BUDGET, NAMESPACE, NAME)["spec"]["minAvailable"]
     require(world, budget == quorum(members), f"the budget keeps {budget} of {members} members")
     _reached(world)

@@ -1,77 +1,44 @@
-"""The simulated etcd: processes on data directories that form a cluster, elect, agree, and answer the operator."""
+"""The simulated etcd: processes on data directories that form a cluster, elect, agree, change it, and end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from etcd_operator.etcd.quorum import quorum
-from etcd_operator.resources.kinds import Kind
-from etcd_operator.resources.secret import CLIENT_CA, PEER_CA, PEER_CERTIFICATE
-from tests.simulation.certificates import accepted
-from tests.simulation.kubernetes import secret_data
-from tests.simulation.raft import Data, Elected, Published, Put, cluster_id, first_members
-from tests.simulation.volumes import EMPTY, Files, initialised, with_wal
+from tests.simulation import network
+from tests.simulation.process import Exit
+from tests.simulation.raft import Elected, Published, Put
+from tests.simulation.reconfiguration import Judge
+from tests.simulation.start import first_data, process_of
+from tests.simulation.volumes import EMPTY, initialised, with_wal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from tests.simulation.kubernetes import ApiServer
+    from tests.simulation.process import Launch, Process
+    from tests.simulation.raft import Data, Entry
+    from tests.simulation.volumes import Files
+
+Link = frozenset[str]
+"""Two processes, by the UIDs of their Pods."""
+
+REMOVED = Exit(0, "the member has been permanently removed from the cluster")
+FORGOT = "panic: tocommit({0}) is out of range [lastIndex({1})]. Was the raft log corrupted, truncated, or lost?"
+"""How etcd panics when its leader knows that it had more."""
+
+
+class NoLeader(Exception):  # noqa: N818 - not an answer: the lack of one
+    """No quorum agrees on it, and the caller waits in vain."""
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
-    """The start of an etcd container: `files` are those of the mounted Secret, `claim` is the UID of its volume's."""
+class Lead:
+    """Who leads a cluster, and how many entries it knows each member, by ID, to have: nothing when it is elected."""
 
-    namespace: str
     pod: str
-    claim: str
-    member: str
-    ip: str
-    version: str
-    arguments: tuple[str, ...]
-    environment: Mapping[str, str]
-    files: Mapping[str, bytes]
-
-    @property
-    def flags(self) -> dict[str, str]:
-        """The command line, by flag."""
-        pairs = (argument.removeprefix("--").partition("=") for argument in self.arguments)
-        return {name: value for name, _, value in pairs}
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A running etcd. `serving` is whether it answers clients, which it does from its first contact with a leader on.
-
-    The trust bundles are read when the listeners are made, certificates at each handshake (etcd-rules.md §7).
-    """
-
-    namespace: str
-    pod: str
-    claim: str
-    member: str
-    ip: str
-    version: str
-    peer_url: str
-    client_url: str
-    peer_trust: bytes | None
-    client_trust: bytes | None
-    data: Data
-    serving: bool = False
-
-    @property
-    def encrypts_clients(self) -> bool:
-        """Whether the client port speaks TLS."""
-        return self.client_url.startswith("https:")
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """A process that ended by itself, with the last line of its log."""
-
-    code: int
-    message: str
+    matches: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -79,16 +46,22 @@ class Etcd:
     """Every etcd process and every volume.
 
     `volumes` and `stored` hold the files and etcd's data on them by the UID of the claim; a process whose files are
-    taken away goes on with what it has in memory, and nothing is stored any more. `cut` are members whose network is.
-    `first_starts` are the peer URLs of those that began on an empty directory in this tick.
+    taken away goes on with what it has in memory, and nothing is stored any more. `links` are connections with the
+    moment since which they stand, `exits` tells how processes ended by themselves, by Pod. `cut` are members whose
+    network is, `slow` those that the log does not reach. `damaged` tells with which last words a start on a volume
+    ends. `first_starts` are the peer URLs of those that began on an empty directory in this tick.
     """
 
     server: ApiServer
     processes: dict[str, Process] = field(default_factory=dict)
     volumes: dict[str, Files] = field(default_factory=dict)
     stored: dict[str, Data] = field(default_factory=dict)
-    leaders: dict[int, str] = field(default_factory=dict)
+    leads: dict[int, Lead] = field(default_factory=dict)
+    links: dict[Link, datetime] = field(default_factory=dict)
+    exits: dict[str, Exit] = field(default_factory=dict)
     cut: frozenset[str] = frozenset()
+    slow: frozenset[str] = frozenset()
+    damaged: dict[str, Exit] = field(default_factory=dict)
     first_starts: tuple[str, ...] = ()
 
     def copy(self, server: ApiServer) -> Etcd:
@@ -99,178 +72,225 @@ class Etcd:
             processes=dict(self.processes),
             volumes=dict(self.volumes),
             stored=dict(self.stored),
-            leaders=dict(self.leaders),
+            leads=dict(self.leads),
+            links=dict(self.links),
+            exits=dict(self.exits),
+            damaged=dict(self.damaged),
         )
 
+    @property
+    def leaders(self) -> list[Process]:
+        """Whoever leads a cluster."""
+        return [self.processes[lead.pod] for lead in self.leads.values()]
+
     def launch(self, launch: Launch) -> Process | Exit:
-        """Start a process as etcd does (server/etcdserver/bootstrap.go); an `Exit` if it ends at once."""
-        process = self._process(launch)
-        if not isinstance(process, Exit):
-            self.processes[launch.pod] = process
-            self._store(process)
+        """Start a process; an `Exit` if it ends at once."""
+        self.exits.pop(launch.pod, None)
+        if launch.claim in self.damaged:
+            return self.damaged[launch.claim]
+        used = initialised(self.volumes[launch.claim])
+        process = process_of(launch, self.stored[launch.claim] if used else None)
+        if isinstance(process, Exit):
+            return process
+        if not used:
+            reached = [other for other in self.processes.values() if self._connected(process, other)]
+            data = first_data(process, launch, reached)
+            if isinstance(data, Exit):
+                return data
+            process = replace(process, data=data)
+            self.first_starts = (*self.first_starts, process.peer_url)
+        self._save(process, process.data)
         return process
 
     def kill(self, pod: str) -> None:
         """End the process of a Pod, if there is one."""
         self.processes.pop(pod, None)
-        self.leaders = {identifier: leader for identifier, leader in self.leaders.items() if leader != pod}
+        self.links = {link: since for link, since in self.links.items() if pod not in link}
+        self.leads = {identifier: lead for identifier, lead in self.leads.items() if lead.pod != pod}
 
     def empty(self, claim: str) -> None:
         """Take everything from a volume."""
         self.volumes[claim] = EMPTY
         self.stored.pop(claim, None)
+        self.damaged.pop(claim, None)
 
     def destroy(self, claim: str) -> None:
         """The volume is gone."""
         self.volumes.pop(claim, None)
         self.stored.pop(claim, None)
+        self.damaged.pop(claim, None)
 
     def settle(self) -> None:
-        """Let the members talk until nothing new is said: elect, replicate, publish."""
+        """Let the members talk until nothing new is said: connect, elect, replicate, publish; who was removed ends."""
+        self._connect()
         for identifier in {process.data.cluster_id for process in self.processes.values()}:
             leader = self._leader(identifier) or self._elect(identifier)
             if leader is None:
-                self.leaders.pop(identifier, None)
+                self.leads.pop(identifier, None)
                 continue
-            self.leaders[identifier] = leader.pod
-            group = [leader, *self.peers(leader)]
-            for process in group:
-                self._publish(leader.pod, process)
-            for process in group:
-                self._follow(leader.pod, process.pod)
+            group = [leader.pod, *(process.pod for process in self.followers(leader))]
+            for pod in group:
+                self._publish(leader.pod, pod)
+            for pod in group:
+                self._follow(leader.pod, pod)
+        for process in [one for one in self.processes.values() if self._hears_of_its_removal(one)]:
+            self._end(process, REMOVED)
 
     def leader_of(self, process: Process) -> Process | None:
         """The leader that a process hears and a quorum follows."""
         leader = self._leader(process.data.cluster_id)
-        if leader is None or leader.pod == process.pod or self._connected(process, leader):
-            return leader
-        return None
+        if leader is None:
+            return None
+        heard = {leader.pod, *(follower.pod for follower in self.followers(leader))}
+        return leader if process.pod in heard else None
 
     def put(self, process: Process, key: bytes, value: bytes) -> bool:
         """Write through a member; whether it is acknowledged. Only the fewest members that may acknowledge have it."""
-        leader = self.leader_of(process)
-        if leader is None:
+        try:
+            leader = self.heard(process)
+            self.agree(leader, Put(leader.data.journal.term, key, value))
+        except NoLeader:
             return False
-        term = leader.data.up_to_date[0]
-        self._save(leader, replace(leader.data, log=(*leader.data.log, Put(term, key, value))))
-        others = quorum(len(leader.data.members)) - 1
-        for follower in self.peers(leader)[:others]:
-            self._follow(leader.pod, follower.pod)
         return True
 
+    def heard(self, process: Process) -> Process:
+        """The leader that a process hears; raises NoLeader."""
+        leader = self.leader_of(process)
+        if leader is None:
+            raise NoLeader
+        return leader
+
+    def agree(self, leader: Process, entry: Entry) -> Data:
+        """Commit an entry: the leader has it, and the fewest others that may; what is then agreed.
+
+        Raises NoLeader when too few others take it.
+        """
+        others = leader.data.journal.quorum - 1
+        voters = [voter for voter in self._voters(leader) if voter.member not in self.slow]
+        if len(voters) < others:
+            raise NoLeader
+        leader = self._save(leader, leader.data.and_then(entry))
+        for voter in voters[:others]:
+            self._follow(leader.pod, voter.pod)
+        return leader.data
+
+    def hand_over(self, leader: Process, heir: Process) -> None:
+        """Bring a follower up to date and let it lead. Raises NoLeader when it does not take over."""
+        if heir.member in self.slow:
+            raise NoLeader
+        self._follow(leader.pod, heir.pod)
+        self._lead(self.processes[heir.pod])
+
+    def judge(self, process: Process) -> Judge:
+        """A member as it judges a change: whom it is connected to, and for how long."""
+        connected = {
+            peer.data.member_id: (self.server.now - self.links[frozenset({process.pod, peer.pod})]).total_seconds()
+            for peer in self.peers(process)
+        }
+        return Judge(process.data.member_id, process.data.journal, connected)
+
     def peers(self, process: Process) -> list[Process]:
-        """The other members of its cluster with which a process can talk."""
-        return [
-            other
-            for other in self.processes.values()
-            if other.pod != process.pod
-            and other.data.cluster_id == process.data.cluster_id
-            and self._connected(process, other)
-        ]
+        """The other members of its cluster to which a process is connected."""
+        linked = (self.processes[pod] for link in self.links if process.pod in link for pod in link - {process.pod})
+        return sorted(linked, key=lambda other: other.data.member_id)
 
-    def _process(self, launch: Launch) -> Process | Exit:
-        flags, environment = launch.flags, launch.environment
-        if "ETCD_INITIAL_CLUSTER" in environment and "initial-cluster" in flags:
-            return Exit(1, 'conflicting environment variable "ETCD_INITIAL_CLUSTER" is shadowed by a flag')
-        process = Process(
-            namespace=launch.namespace,
-            pod=launch.pod,
-            claim=launch.claim,
-            member=launch.member,
-            ip=launch.ip,
-            version=launch.version,
-            peer_url=flags["initial-advertise-peer-urls"],
-            client_url=flags["advertise-client-urls"],
-            peer_trust=launch.files[PEER_CA] if "peer-trusted-ca-file" in flags else None,
-            client_trust=launch.files[CLIENT_CA] if "trusted-ca-file" in flags else None,
-            data=Data(flags["name"], 0, 0, ()),
-        )
-        if initialised(self.volumes[launch.claim]):
-            return replace(process, data=self.stored[launch.claim])
-        named = flags.get("initial-cluster", environment.get("ETCD_INITIAL_CLUSTER", ""))
-        urls = dict(item.partition("=")[::2] for item in named.split(","))
-        if flags["name"] not in urls:
-            return Exit(1, f"couldn't find local name {flags['name']!r} in the initial cluster configuration")
-        data = self._first_data(process, frozenset(urls.values()), flags)
-        if isinstance(data, Exit):
-            return data
-        self.first_starts = (*self.first_starts, process.peer_url)
-        return replace(process, data=data)
+    def followers(self, leader: Process) -> list[Process]:
+        """Those that it is connected to and has in its list."""
+        return [peer for peer in self.peers(leader) if leader.data.journal.member(peer.data.member_id) is not None]
 
-    def _first_data(self, process: Process, urls: frozenset[str], flags: dict[str, str]) -> Data | Exit:
-        """The data directory of a first start, after what etcd asks its peers before it."""
-        peers = [
-            other for other in self.processes.values() if other.peer_url in urls and self._connected(process, other)
-        ]
-        if flags["initial-cluster-state"] == "existing":
-            if not peers:
-                return Exit(1, "could not retrieve cluster information from the given URLs")
-            known = peers[0].data
-            if frozenset(url for _, url in known.members) != urls:
-                return Exit(1, "error validating peerURLs: member count is unequal")
-            own = next(member_id for member_id, url in known.members if url == process.peer_url)
-            return replace(known, name=process.data.name, member_id=own, log=())
-        members = first_members(urls, flags["initial-cluster-token"])
-        own = next(member_id for member_id, url in members if url == process.peer_url)
-        if any(listed.id == own and listed.started for peer in peers for listed in peer.data.listed):
-            return Exit(1, f"member {own:x} has already been bootstrapped")
-        return Data(process.data.name, own, cluster_id(members), members)
+    def _connect(self) -> None:
+        """Open the connections that are possible, and drop the others. Who does not know the other does not ask it."""
+        before, self.links = self.links, {}
+        every = list(self.processes.values())
+        for place, one in enumerate(every):
+            for other in every[place + 1 :]:
+                link = frozenset({one.pod, other.pod})
+                if one.data.cluster_id == other.data.cluster_id and (
+                    self._connected(one, other) or (link in before and self._stay_connected(one, other))
+                ):
+                    self.links[link] = before.get(link, self.server.now)
+
+    def _stay_connected(self, one: Process, other: Process) -> bool:
+        """Whether a connection outlives the Pod of one of its ends."""
+        apart = {one.member, other.member} & self.cut
+        return not apart and any(network.forgotten(self.server, process) for process in (one, other))
 
     def _connected(self, one: Process, other: Process) -> bool:
-        if {one.member, other.member} & self.cut:
-            return False
-        return self._reaches(one, other) and self._reaches(other, one)
-
-    def _reaches(self, client: Process, server: Process) -> bool:
-        """Whether a member can open a connection to another's peer URL: by its Service, and with its certificate."""
-        service = self.server.find(Kind.SERVICE, server.namespace, server.peer_url.split("/")[2].split(".")[0])
-        pod = self.server.find(Kind.POD, server.namespace, server.member)
-        if service is None or pod is None:
-            return False
-        labels = pod["metadata"]["labels"]
-        if any(labels.get(key) != value for key, value in service["spec"]["selector"].items()):
-            return False
-        if client.peer_trust is None:
-            return server.peer_trust is None
-        certificate = secret_data(self.server, server.namespace, server.member).get(PEER_CERTIFICATE)
-        return accepted(certificate, trust=client.peer_trust, now=self.server.now)
+        return not {one.member, other.member} & self.cut and network.connected(self.server, one, other)
 
     def _leader(self, identifier: int) -> Process | None:
-        """The leader of a cluster while a quorum follows it."""
-        leader = self.processes.get(self.leaders.get(identifier, ""))
-        if leader is None or 1 + len(self.peers(leader)) < quorum(len(leader.data.members)):
+        """The leader of a cluster while it is a voter and a quorum follows it."""
+        lead = self.leads.get(identifier)
+        leader = None if lead is None else self.processes[lead.pod]
+        if leader is None or not leader.data.votes:
             return None
-        return leader
+        return leader if 1 + len(self._voters(leader)) >= leader.data.journal.quorum else None
+
+    def _voters(self, process: Process) -> list[Process]:
+        """The other voters, by its own log, to which a process is connected."""
+        return [peer for peer in self.peers(process) if peer.data.member_id in process.data.journal.voters]
 
     def _elect(self, identifier: int) -> Process | None:
         """The worst choice that raft allows: of all who can win, one whose log is the least up to date."""
         group = [process for process in self.processes.values() if process.data.cluster_id == identifier]
-        winners = [candidate for candidate in group if self._wins(candidate)]
+        winners = [candidate for candidate in group if candidate.data.votes and self._wins(candidate)]
         if not winners:
             return None
-        chosen = min(winners, key=lambda process: process.data.up_to_date)
-        term = 1 + max(process.data.up_to_date[0] for process in group)
-        self._save(chosen, replace(chosen.data, log=(*chosen.data.log, Elected(term))))
-        return self.processes[chosen.pod]
+        return self._lead(min(winners, key=lambda process: process.data.journal.up_to_date))
 
     def _wins(self, candidate: Process) -> bool:
-        votes = [peer for peer in self.peers(candidate) if peer.data.up_to_date <= candidate.data.up_to_date]
-        return 1 + len(votes) >= quorum(len(candidate.data.members))
+        journal = candidate.data.journal
+        votes = [peer for peer in self._voters(candidate) if peer.data.journal.up_to_date <= journal.up_to_date]
+        return 1 + len(votes) >= journal.quorum
 
-    def _publish(self, leader: str, process: Process) -> None:
-        data = self.processes[leader].data
-        if not any(listed.started for listed in data.listed if listed.id == process.data.member_id):
-            entry = Published(data.up_to_date[0], process.data.member_id, process.data.name, process.client_url)
-            self._save(self.processes[leader], replace(data, log=(*data.log, entry)))
+    def _lead(self, process: Process) -> Process:
+        """Let it lead, in a term after all that its cluster has seen."""
+        identifier = process.data.cluster_id
+        term = 1 + max(
+            other.data.journal.term for other in self.processes.values() if other.data.cluster_id == identifier
+        )
+        self.leads[identifier] = Lead(process.pod)
+        return self._save(process, process.data.and_then(Elected(term)))
 
-    def _follow(self, leader: str, follower: str) -> None:
-        process, log = self.processes[follower], self.processes[leader].data.log
-        if not process.serving or process.data.log != log:
-            self._save(replace(process, serving=True), replace(process.data, log=log))
+    def _publish(self, leader: str, pod: str) -> None:
+        data, process = self.processes[leader].data, self.processes[pod]
+        listed = data.journal.member(process.data.member_id)
+        if listed is not None and not listed.started and process.member not in self.slow:
+            entry = Published(data.journal.term, listed.id, process.data.name, process.client_url)
+            self._save(self.processes[leader], data.and_then(entry))
 
-    def _save(self, process: Process, data: Data) -> None:
-        self.processes[process.pod] = replace(process, data=data)
-        self._store(self.processes[process.pod])
+    def _follow(self, leader: str, pod: str) -> None:
+        """Bring a follower up to its leader's log; it panics if it has less than the leader saw it have."""
+        process, led = self.processes[pod], self.processes[leader].data
+        lead = self.leads[led.cluster_id]
+        known, has = lead.matches.get(process.data.member_id, 0), len(process.data.journal.entries)
+        if known > has:
+            self._end(process, Exit(2, FORGOT.format(known, has)))
+            return
+        if process.member in self.slow:
+            self._save(replace(process, serving=True), process.data)
+            return
+        if not process.serving or process.data.journal != led.journal:
+            self._save(replace(process, serving=True), replace(process.data, journal=led.journal))
+        if known != len(led.journal.entries):
+            matches = {**lead.matches, process.data.member_id: len(led.journal.entries)}
+            self.leads[led.cluster_id] = replace(lead, matches=matches)
+
+    def _hears_of_its_removal(self, process: Process) -> bool:
+        own = process.data.member_id
+        return own in process.data.journal.removed or any(
+            own in peer.data.journal.removed for peer in self.peers(process)
+        )
+
+    def _end(self, process: Process, how: Exit) -> None:
+        self.kill(process.pod)
+        self.exits[process.pod] = how
+
+    def _save(self, process: Process, data: Data) -> Process:
+        changed = replace(process, data=data)
+        self.processes[process.pod] = changed
+        self._store(changed)
+        return changed
 
     def _store(self, process: Process) -> None:
         if process.claim not in self.volumes:

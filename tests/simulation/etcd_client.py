@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+import hashlib
+from typing import TYPE_CHECKING
 
-from etcd_operator.etcd.client import Endpoint, KeyspaceHash, Member, MemberList, Read, Status
-from etcd_operator.etcd.errors import UnansweredError, UnreachableError, WrongClusterError
-from etcd_operator.resources.secret import SERVER_CERTIFICATE
-from tests.simulation.certificates import accepted
-from tests.simulation.kubernetes import secret_data
+from etcd_operator.etcd.client import KeyspaceHash, Member, MemberList, Read, Status
+from tests.simulation.changes import Add, Change, Move, Promote, Remove
+from tests.simulation.dial import dial, dial_voter, refusal, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
-    from tests.simulation.etcd import Etcd, Process
+    from etcd_operator.etcd.client import Endpoint
+    from tests.simulation.etcd import Etcd
+    from tests.simulation.process import Process
+    from tests.simulation.raft import Data
+    from tests.simulation.wire import Wire
 
 
 class SimEtcdClient:
-    """`EtcdClient` over the simulated etcd. `etcd` says where to look; `alive` raises once the caller has crashed."""
+    """`EtcdClient` over the simulated etcd, as far as the fate of the pass lets it see what is so now."""
 
-    def __init__(self, etcd: Etcd, *, alive: Callable[[], None]) -> None:
+    def __init__(self, etcd: Etcd, wire: Wire) -> None:
         self._etcd = etcd
-        self._alive = alive
+        self._wire = wire
+        self._looking = True
+
+    def look_no_more(self) -> None:
+        """From now on the operator acts, and what it asks just before it does is answered as it is now."""
+        self._looking = False
 
     async def status(self, at: Endpoint, *, within: float) -> Status:  # noqa: ARG002 - time is not simulated in calls
         """See `EtcdClient.status`."""
-        process = self._dial(at, "Status")
-        data, leader = process.data, self._etcd.leader_of(process)
-        term, length = data.up_to_date
+        view = self._etcd if self._wire.fate.past is None or not self._looking else self._wire.fate.past
+        self._wire.alive()
+        process = dial(view, at, "Status")
+        data, leader = process.data, view.leader_of(process)
+        if process.learns and leader is None:
+            # A learner never asks for votes, and so never notices that its leader is silent (raft.go, tickElection).
+            leader = next((one for one in view.leaders if one.data.cluster_id == data.cluster_id), None)
+        term, length = data.journal.up_to_date
         return Status(
             cluster_id=data.cluster_id,
             member_id=data.member_id,
@@ -35,10 +48,10 @@ class SimEtcdClient:
             raft_term=term,
             raft_index=length,
             raft_applied_index=length,
-            revision=1 + len(data.puts),
+            revision=data.journal.revision,
             version=process.version,
             db_size=20480,
-            is_learner=False,
+            is_learner=process.learns,
             errors=() if leader else ("etcdserver: no leader",),
         )
 
@@ -48,9 +61,8 @@ class SimEtcdClient:
 
     async def member_list(self, at: Endpoint, *, within: float) -> MemberList:  # noqa: ARG002
         """See `EtcdClient.member_list`."""
-        process = self._dial(at, "MemberList")
-        leader = self._leader(at, process, "MemberList")
-        return MemberList(leader.data.cluster_id, leader.data.listed, answered_by=process.data.member_id)
+        process = self._dial_voter(at, "MemberList")
+        return _list(self._leader(at, process, "MemberList").data, process)
 
     async def get(
         self,
@@ -61,39 +73,46 @@ class SimEtcdClient:
         within: float,  # noqa: ARG002
     ) -> Read:
         """See `EtcdClient.get`."""
-        process = self._dial(at, "Range")
-        data = process.data if serializable else self._leader(at, process, "Range").data
-        newest = [(number, put) for number, put in enumerate(data.puts, start=2) if put.key == key][-1:]
+        process = self._dial(at, "Range") if serializable else self._dial_voter(at, "Range")
+        journal = (process if serializable else self._leader(at, process, "Range")).data.journal
+        newest = [(number, put) for number, put in enumerate(journal.puts, start=2) if put.key == key][-1:]
         for number, put in newest:
-            return Read(put.value, number, 1 + len(data.puts))
-        return Read(None, 0, 1 + len(data.puts))
+            return Read(put.value, number, journal.revision)
+        return Read(None, 0, journal.revision)
 
     async def put(self, at: Endpoint, key: bytes, value: bytes, *, within: float) -> int:  # noqa: ARG002
         """See `EtcdClient.put`."""
-        process = self._dial(at, "Put")
-        leader = self._leader(at, process, "Put")
-        self._etcd.put(process, key, value)
-        return 1 + len(self._etcd.processes[leader.pod].data.puts)
+        self._wire.alive()
+        process = dial_voter(self._etcd, at, "Put")
+        if not self._etcd.put(process, key, value):
+            raise silence(at, "Put", changes=True)
+        return self._etcd.heard(process).data.journal.revision
 
-    async def member_add(self, at: Endpoint, peer_url: str, *, learner: bool, within: float) -> Member:
-        """Not simulated: the first members of a cluster are never added."""
-        _not_simulated("member_add", at, peer_url, learner, within)
+    async def hash_kv(self, at: Endpoint, revision: int, *, within: float) -> KeyspaceHash:  # noqa: ARG002
+        """See `EtcdClient.hash_kv`."""
+        journal = self._dial_voter(at, "HashKV").data.journal
+        if revision > journal.revision:
+            raise refusal(at, "HashKV", "mvcc: required revision is a future revision")
+        puts = journal.puts[: revision - 1] if revision else journal.puts
+        digest = hashlib.sha256(repr([(put.key, put.value) for put in puts]).encode()).digest()
+        return KeyspaceHash(int.from_bytes(digest[:4], "big"), -1, journal.revision)
 
-    async def member_remove(self, at: Endpoint, member_id: int, *, within: float) -> MemberList:
-        """Not simulated: no member is removed yet."""
-        _not_simulated("member_remove", at, member_id, within)
+    async def member_add(self, at: Endpoint, peer_url: str, *, learner: bool, within: float) -> Member:  # noqa: ARG002
+        """See `EtcdClient.member_add`."""
+        agreed = self._change(Change(at, Add(peer_url, learner)))
+        return next(member for member in agreed.journal.members if peer_url in member.peer_urls)
 
-    async def member_promote(self, at: Endpoint, member_id: int, *, within: float) -> MemberList:
-        """Not simulated: there are no learners yet."""
-        _not_simulated("member_promote", at, member_id, within)
+    async def member_remove(self, at: Endpoint, member_id: int, *, within: float) -> MemberList:  # noqa: ARG002
+        """See `EtcdClient.member_remove`."""
+        return _list(self._change(Change(at, Remove(member_id))))
 
-    async def move_leader(self, at: Endpoint, to_member_id: int, *, within: float) -> None:
-        """Not simulated: no leader is moved yet."""
-        _not_simulated("move_leader", at, to_member_id, within)
+    async def member_promote(self, at: Endpoint, member_id: int, *, within: float) -> MemberList:  # noqa: ARG002
+        """See `EtcdClient.member_promote`."""
+        return _list(self._change(Change(at, Promote(member_id))))
 
-    async def hash_kv(self, at: Endpoint, revision: int, *, within: float) -> KeyspaceHash:
-        """Not simulated: nobody compares hashes yet."""
-        _not_simulated("hash_kv", at, revision, within)
+    async def move_leader(self, at: Endpoint, to_member_id: int, *, within: float) -> None:  # noqa: ARG002
+        """See `EtcdClient.move_leader`."""
+        self._change(Change(at, Move(to_member_id)))
 
     async def keep(self, members: Collection[str]) -> None:
         """See `EtcdClient.keep`: there are no connections to close."""
@@ -101,40 +120,34 @@ class SimEtcdClient:
     async def close(self) -> None:
         """See `EtcdClient.close`."""
 
-    def _dial(self, at: Endpoint, call: str) -> Process:
-        """The process that answers at an address, after what TLS and the cluster ID say."""
-        self._alive()
-        where = f"{at.member} at {at.address}, {call}"
-        found = (process for process in self._etcd.processes.values() if f"{process.ip}:2379" == at.address)
-        process = next(found, None)
-        if process is None:
-            raise UnreachableError(where, "Failed to connect to remote host: connect: Connection refused (111)")
-        self._shake_hands(at, process, where)
-        if not process.serving:
-            raise UnansweredError(where, "no answer before the deadline")
-        if at.cluster_id not in (None, process.data.cluster_id):
-            assert at.cluster_id is not None
-            raise WrongClusterError(where, expected=at.cluster_id, answered=process.data.cluster_id)
-        return process
+    @property
+    def _agreed(self) -> Etcd:
+        """Where what a quorum agrees on is read."""
+        past = self._wire.fate.past if self._looking and self._wire.fate.frozen else None
+        return past or self._etcd
 
-    def _shake_hands(self, at: Endpoint, process: Process, where: str) -> None:
-        server, now = self._etcd.server, self._etcd.server.now
-        if (at.tls is not None) != process.encrypts_clients:
-            raise UnreachableError(where, "Socket closed")
-        if at.tls is None:
-            return
-        shown = secret_data(server, process.namespace, process.member).get(SERVER_CERTIFICATE)
-        if not accepted(shown, trust=at.tls.ca, now=now):
-            raise UnreachableError(where, "TLS: its certificate is not signed by the authority we trust")
-        if process.client_trust and not accepted(at.tls.certificate, trust=process.client_trust, now=now):
-            raise UnreachableError(where, "TLS: it refused our client certificate, or wants one and got none")
+    def _dial(self, at: Endpoint, call: str) -> Process:
+        self._wire.alive()
+        return dial(self._agreed, at, call)
+
+    def _dial_voter(self, at: Endpoint, call: str) -> Process:
+        self._wire.alive()
+        return dial_voter(self._agreed, at, call)
 
     def _leader(self, at: Endpoint, process: Process, call: str) -> Process:
-        leader = self._etcd.leader_of(process)
+        leader = self._agreed.leader_of(process)
         if leader is None:
-            raise UnansweredError(f"{at.member} at {at.address}, {call}", "request timed out")
+            raise silence(at, call)
         return leader
 
+    def _change(self, change: Change) -> Data:
+        return self._wire.send(
+            change,
+            lambda: change.carry_out(self._etcd),
+            lost=lambda: silence(change.at, type(change.what).__name__, changes=True),
+        )
 
-def _not_simulated(call: str, *arguments: object) -> NoReturn:
-    raise AssertionError(f"the simulated etcd has no {call}{arguments}: simulate it before the operator calls it")
+
+def _list(agreed: Data, process: Process | None = None) -> MemberList:
+    answered_by = agreed if process is None else process.data
+    return MemberList(agreed.cluster_id, agreed.journal.members, answered_by=answered_by.member_id)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from etcd_operator.kube.errors import Refused
+from etcd_operator.kube import errors
 from etcd_operator.resources.kinds import Kind
+from tests.simulation.etcd import NoLeader
+from tests.simulation.invariants import expelled
+from tests.simulation.process import Exit
+from tests.simulation.reconfiguration import Refused
 from tests.simulation.scenario import NAME, NAMESPACE, Event
+from tests.simulation.truth import truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from etcd_operator.kube.port import Json
+    from tests.simulation.changes import Add, Remove
     from tests.simulation.nodes import Nodes
     from tests.simulation.world import World
 
@@ -23,7 +30,7 @@ def change(says: str, part: Json, *, when: Callable[[World], bool]) -> Event:
     def do(world: World) -> None:
         try:
             world.server.patch(Kind.CLUSTER, NAMESPACE, NAME, {"spec": part})
-        except Refused as refused:
+        except errors.Refused as refused:
             world.tell(f"refused: {refused.message}")
 
     return Event(says, when, do)
@@ -58,8 +65,8 @@ def create_foreign(kind: Kind, name: str, labels: dict[str, str], *, when: Calla
 
 
 def member(number: int) -> Callable[[World], str]:
-    """The name of a first member, by its place in the record."""
-    return lambda world: world.members[number]
+    """The name of a member, by its place in the record."""
+    return lambda world: world.record.present[number]
 
 
 def fixed(name: str) -> Callable[[World], str]:
@@ -81,7 +88,8 @@ def restore_record(*, when: Callable[[World], bool]) -> Event:
     """Somebody puts the recorded names back, as the condition asks."""
 
     def do(world: World) -> None:
-        record = {"bootstrap": {"members": list(world.history.named), "abandoned": []}}
+        members = [name for name in world.history.named if name not in world.history.retired]
+        record = {"membership": {"members": members}}
         world.server.patch(Kind.CLUSTER, NAMESPACE, NAME, {"status": record}, status=True)
 
     return Event("the record is put back by hand", when, do)
@@ -154,7 +162,7 @@ def cut_off(*numbers: int, when: Callable[[World], bool]) -> Event:
     """The network of these members breaks, towards their peers."""
 
     def do(world: World) -> None:
-        world.etcd.cut = frozenset(world.members[number] for number in numbers)
+        world.etcd.cut = frozenset(world.record.present[number] for number in numbers)
 
     return Event(f"members {numbers} are cut off", when, do)
 
@@ -163,7 +171,7 @@ def hold_back(*numbers: int, when: Callable[[World], bool]) -> Event:
     """The Pods of these members do not get on: a slow node, a slow volume."""
 
     def do(world: World) -> None:
-        world.nodes.held = frozenset(world.members[number] for number in numbers)
+        world.nodes.held = frozenset(world.record.present[number] for number in numbers)
 
     return Event(f"the Pods of members {numbers} wait", when, do)
 
@@ -207,6 +215,127 @@ def delete_pods(*numbers: int, when: Callable[[World], bool], emptied: bool = Fa
     return Event(f"Pods {numbers} are deleted{_on(emptied)}", when, do)
 
 
+def claims_lost(*numbers: int, when: Callable[[World], bool]) -> Event:
+    """Kubernetes says that the volumes of these claims are gone, and the Pods on them end."""
+
+    def do(world: World) -> None:
+        for pod in _pods(world, numbers, emptied=False):
+            name = pod["metadata"]["name"]
+            world.etcd.destroy(world.server.get(Kind.CLAIM, NAMESPACE, name)["metadata"]["uid"])
+            world.server.patch(Kind.CLAIM, NAMESPACE, name, {"status": {"phase": "Lost"}}, status=True)
+            world.nodes.restart_sandbox(pod)
+
+    return Event(f"the volumes of members {numbers} are lost", when, do)
+
+
+def delete_with_claims(*numbers: int, when: Callable[[World], bool]) -> Event:
+    """Somebody deletes the claims of these members, and their Pods."""
+
+    def do(world: World) -> None:
+        for pod in _pods(world, numbers, emptied=False):
+            for kind in (Kind.CLAIM, Kind.POD):
+                world.server.delete(kind, NAMESPACE, pod["metadata"]["name"])
+
+    return Event(f"Pods and claims {numbers} are deleted", when, do)
+
+
+def damage(number: int, *, when: Callable[[World], bool]) -> Event:
+    """The log on a member's volume is damaged, and its process ends."""
+    words = '{"level":"fatal","msg":"discovery failed","error":"walpb: crc mismatch"}'
+
+    def do(world: World) -> None:
+        for pod in _pods(world, (number,), emptied=False):
+            uid = world.server.get(Kind.CLAIM, NAMESPACE, pod["metadata"]["name"])["metadata"]["uid"]
+            if uid in world.etcd.stored:
+                world.etcd.damaged[uid] = Exit(1, words)
+                world.nodes.restart_container(pod)
+
+    return Event(f"the log of member {number} is damaged", when, do)
+
+
+def mix_up(number: int, *, with_data_of: int, when: Callable[[World], bool]) -> Event:
+    """A member's volume gets what is on another's, and its Pod is made anew."""
+
+    def do(world: World) -> None:
+        names = [world.record.present[one] for one in (number, with_data_of)]
+        uid, other = (world.server.get(Kind.CLAIM, NAMESPACE, name)["metadata"]["uid"] for name in names)
+        world.etcd.volumes[uid], world.etcd.stored[uid] = world.etcd.volumes[other], world.etcd.stored[other]
+        for pod in _pods(world, (number,), emptied=False):
+            world.nodes.restart_sandbox(pod)
+
+    return Event(f"the volume of member {number} gets what member {with_data_of} has", when, do)
+
+
+def slow_down(*numbers: int, when: Callable[[World], bool]) -> Event:
+    """The log does not reach these members any more."""
+
+    def do(world: World) -> None:
+        world.etcd.slow = frozenset(world.record.present[number] for number in numbers)
+
+    return Event(f"the log does not reach members {numbers}", when, do)
+
+
+def speed_up(*, when: Callable[[World], bool]) -> Event:
+    """The log reaches all members again."""
+
+    def do(world: World) -> None:
+        world.etcd.slow = frozenset()
+
+    return Event("the log reaches all members", when, do)
+
+
+def on_node_of(
+    number: int, says: str, do: Callable[[Nodes, str], object], *, when: Callable[[World], bool], apart: bool = False
+) -> Event:
+    """Something happens to the node of a member; `apart` cuts the member off from the others besides."""
+
+    def happen(world: World) -> None:
+        name = world.record.present[number]
+        pod = world.server.find(Kind.POD, NAMESPACE, name)
+        if pod is not None and "nodeName" in pod["spec"]:
+            do(world.nodes, pod["spec"]["nodeName"])
+            world.etcd.cut = frozenset({name}) if apart else world.etcd.cut
+
+    return Event(f"the node of member {number} {says}", when, happen)
+
+
+def on_leaders_node(says: str, do: Callable[[Nodes, str], object], *, when: Callable[[World], bool]) -> Event:
+    """Something happens to the node of the member that leads."""
+
+    def happen(world: World) -> None:
+        (leader,) = world.etcd.leaders
+        do(world.nodes, world.server.get(Kind.POD, NAMESPACE, leader.member)["spec"]["nodeName"])
+
+    return Event(f"the leader's node {says}", when, happen)
+
+
+def every_node_on(*, when: Callable[[World], bool]) -> Event:
+    """Every node that is there is on and heard again, and takes Pods."""
+
+    def do(world: World) -> None:
+        for node in world.server.list(Kind.NODE):
+            world.nodes.power_on(node["metadata"]["name"])
+            world.nodes.cordon(node["metadata"]["name"], cordoned=False)
+        world.etcd.cut = frozenset()
+
+    return Event("all nodes are on", when, do)
+
+
+def by_hand(says: str, what: Callable[[World], Add | Remove], *, when: Callable[[World], bool]) -> Event:
+    """Somebody changes the members with etcdctl; etcd may refuse it, or not answer."""
+
+    def do(world: World) -> None:
+        for leader in world.etcd.leaders:
+            before = truth(world).names
+            try:
+                what(world).apply(world.etcd, leader)
+            except (Refused, NoLeader) as no:
+                world.tell(f"  {no or 'no answer'}")
+            world.history = expelled(world, before - truth(world).names)
+
+    return Event(says, when, do)
+
+
 def _on(emptied: bool) -> str:  # noqa: FBT001 - a word for it
     return " on emptied volumes" if emptied else ""
 
@@ -214,7 +343,7 @@ def _on(emptied: bool) -> str:  # noqa: FBT001 - a word for it
 def _pods(world: World, numbers: tuple[int, ...], *, emptied: bool) -> list[Json]:
     """The Pods of these members that exist, with their processes ended and their volumes emptied if asked for."""
     found = [
-        pod for number in numbers if (pod := world.server.find(Kind.POD, NAMESPACE, world.members[number])) is not None
+        pod for number in numbers if (pod := world.server.find(Kind.POD, NAMESPACE, world.record.present[number])) is not None
     ]
     for pod in found if emptied else ():
         claim = world.server.get(Kind.CLAIM, NAMESPACE, pod["metadata"]["name"])

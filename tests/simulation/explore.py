@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from etcd_operator.resources.kinds import Kind
 from tests.simulation.fingerprint import fingerprint, forget
 from tests.simulation.invariants import require
-from tests.simulation.port import Fate, Mishap
+from tests.simulation.port import Call
+from tests.simulation.wire import Fate, Mishap
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable, Iterator
 
-    from tests.simulation.port import Call
+    from tests.simulation.changes import Change
     from tests.simulation.scenario import Event, Scenario
 
 LIMIT = 150
@@ -40,7 +41,7 @@ class Moment:
     """
 
     world: World
-    calls: tuple[Call, ...]
+    calls: tuple[Call | Change, ...]
     phase: int
 
 
@@ -52,6 +53,13 @@ class Tally:
     perturbations: int = 0
     ticks: int = 0
     states: set[str] = field(default_factory=set)
+
+    def add(self, other: Tally) -> None:
+        """Count what another one has counted."""
+        self.scenarios += other.scenarios
+        self.perturbations += other.perturbations
+        self.ticks += other.ticks
+        self.states |= other.states
 
 
 @dataclass(slots=True)
@@ -129,12 +137,15 @@ class Explorer:
 def _mishaps(moment: Moment) -> Iterator[Fate]:
     """Each mishap at each write. Nothing is decided from events: for them an end of the operator stands for all."""
     for number, call in enumerate(moment.calls):
-        mishaps = (Mishap.CRASH,) if call.kind is Kind.EVENT else Mishap
+        mishaps = (Mishap.CRASH,) if isinstance(call, Call) and call.kind is Kind.EVENT else Mishap
         yield from (Fate(number, mishap) for mishap in mishaps)
 
 
 def _stale(moment: Moment, earlier: list[Moment]) -> Iterator[Fate]:
-    """Each kind alone as it was before the last change of it, as a watch cache that is behind would show it."""
+    """Each kind alone as it was before its last change, as a cache that is behind would show it, and what members said.
+
+    Then everything as it was a little before: what a replica does that was stopped after it had looked.
+    """
     for kind in STALE:
         now = moment.world.server.list(kind)
         behind = next((past for past in reversed(earlier) if past.world.server.list(kind) != now), None)
@@ -144,15 +155,18 @@ def _stale(moment: Moment, earlier: list[Moment]) -> Iterator[Fate]:
         (past for past in reversed(earlier) if past.world.etcd.processes != moment.world.etcd.processes), None
     )
     if behind is not None:
-        yield Fate(stale_etcd=behind.world.etcd)
+        yield Fate(past=behind.world.etcd)
+    for past in (earlier[-1:], earlier[-3:-2]):
+        for seen in past:
+            yield Fate(stale=dict.fromkeys(STALE, seen.world.server), past=seen.world.etcd, frozen=True)
 
 
-def _late(moment: Moment, calls: tuple[Call, ...]) -> Iterator[World]:
+def _late(moment: Moment, calls: tuple[Call | Change, ...]) -> Iterator[World]:
     """Calls of an earlier leader that arrive now: each alone, and all that it meant to do in its pass."""
     for together in (*((call,) for call in calls), calls):
         world = moment.world.copy()
-        objects = dict(world.server.objects)
+        before = dict(world.server.objects), dict(world.etcd.processes)
         for call in together:
             world.arrive(call)
-        if world.server.objects != objects:
+        if before != (world.server.objects, world.etcd.processes):
             yield replace(world, quiet=0)

@@ -1,18 +1,22 @@
-"""What must never happen, checked before each write of the operator and after each tick.
+"""What must never happen, checked before each write and change of the operator and after each tick.
 
 | rule | what must be true |
 | --- | --- |
-| I3, I7 | a formed cluster is not disrupted: only Pods that ended go, and what a member that never lived left |
+| I1 | a change of the members leaves a quorum of voters that run and hear each other, and was recorded before |
+| I2 | only a learner is added, whose Pod stands at the gate; a lost member goes when one does, or none can |
+| I3 | no voter that serves is stopped unless a quorum serves without it; no Pod is taken that may come back |
 | I4 | no Pod says `new` once the cluster ID is latched |
 | I5 | at most one cluster has a leader, and it is the latched one |
-| I6 | no claim goes that may hold data of a formed cluster, or that a process has open |
-| I8 | no member runs on the data of another |
+| I6 | a claim goes only when etcd's list is without its member, and no process of the cluster has it open |
+| I7 | nothing is taken away while no quorum can be asked |
+| I8 | no member runs on the data of another, and nobody who was removed starts again |
 | I9 | whoever leads has every acknowledged write |
 | I11 | no secret in status or events |
 | I14 | no process starts on an empty directory under an identity that clients could have written to |
 
-Besides: nothing foreign is touched, nothing is done while paused, no name is used twice, and clients reach only members
-whose permission of a first start is withdrawn. I13 and the liveness rules are checked at the end of a run (endings.py).
+Besides: nothing foreign is touched, nothing is done while paused, no name is used twice, clients reach only voters whose
+permission of a first start is withdrawn, and the budget knows of a voter before it votes. I13 and the liveness rules are
+checked at the end of a run (endings.py).
 """
 
 from __future__ import annotations
@@ -21,14 +25,18 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from etcd_operator.etcd.quorum import quorum
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.ownership import CLUSTER_UID, ROLE, VOTER
+from etcd_operator.resources.pod import START_CHECK_CONTAINER
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 from etcd_operator.startcheck import members_of
+from tests.simulation.changes import Add, Change, Move, Promote, Remove
 from tests.simulation.kubernetes import secret_data
 from tests.simulation.port import Verb
-from tests.simulation.scenario import NAMESPACE
+from tests.simulation.scenario import NAME, NAMESPACE
+from tests.simulation.truth import Truth, member_at, truth
 
 if TYPE_CHECKING:
     from etcd_operator.kube.port import Json
@@ -49,8 +57,12 @@ def require(world: World, holds: bool, rule: str) -> None:  # noqa: FBT001 - rea
         raise Violated("\n".join((f"{world.scenario.name}: {rule}", *world.story)))
 
 
-def permit(world: World, call: Call, *, late: bool) -> None:
-    """Check a write of the operator just before it is carried out; `late` when it was planned long ago."""
+def permit(world: World, call: Call | Change, *, late: bool) -> None:
+    """Check what the operator does just before it is carried out; `late` when it was planned long ago."""
+    if isinstance(call, Change):
+        if not late:
+            _changes_safely(world, call)
+        return
     found = world.server.find(call.kind, call.namespace, call.name)
     standing = call.precondition is None or (
         found is not None
@@ -66,18 +78,103 @@ def permit(world: World, call: Call, *, late: bool) -> None:
     _touches_only_its_own(world, call, found)
     match call.verb, call.kind:
         case Verb.CREATE, Kind.POD:
-            _starts_no_new_cluster(world, call, late=late)
+            _starts_what_may_start(world, call, late=late)
         case Verb.CREATE, Kind.CLAIM:
-            anew = world.formed and _has_lived(world, call.name)
+            anew = world.formed and call.name in world.history.lived
             require(world, late or not anew, f"I14: an empty claim stands in for lost data: {call}")
         case Verb.DELETE, Kind.CLAIM:
             _deletes_no_data(world, call)
+        case Verb.DELETE, Kind.POD:
+            if world.formed and not late:
+                _disrupts_nothing(world, call)
         case Verb.DELETE, _ if world.formed:
-            _disrupts_nothing(world, call)
+            require(world, call.name not in world.record.present, f"I3: takes what a member needs: {call}")
         case Verb.PATCH, Kind.SECRET:
             _grants_nothing_anew(world, call)
         case _:
             pass
+
+
+def remember(world: World, call: Call | Change) -> History:
+    """The history once the operator has sent this."""
+    if isinstance(call, Change) and isinstance(call.what, Remove):
+        known = truth(world)
+        gone = known.name_of(call.what.member_id)
+        return replace(world.history, dismissed=world.history.dismissed | {gone})
+    return world.history
+
+
+def expelled(world: World, names: frozenset[str]) -> History:
+    """The history once somebody has removed these members, of which the operator may have meant to remove one."""
+    history = world.history
+    return replace(
+        history,
+        expelled=history.expelled | names,
+        dismissed=history.dismissed | (names & _leaving(world)),
+    )
+
+
+def _changes_safely(world: World, change: Change) -> None:
+    known, record = truth(world), world.record
+    require(world, not _paused(world), f"paused, but: {change}")
+    match change.what:
+        case Add(url, learner):
+            require(world, learner, f"I2: adds a voter: {change}")
+            require(world, member_at(url) in record.joining, f"I1: was not recorded before: {change}")
+            ready = Kind.POD in world.unseen or _stands_at_gate(world, member_at(url))
+            require(world, ready, f"I2: nobody stands at the gate: {change}")
+        case Promote(member_id):
+            name = known.name_of(member_id)
+            require(world, name in record.joining, f"I1: was not recorded before: {change}")
+            require(world, any(one.member == name for one in world.etcd.processes.values()), f"I1: is dead: {change}")
+            require(world, len(known.healthy) + 1 >= quorum(known.size + 1), f"I1: no quorum is left after: {change}")
+            budget = world.server.find(Kind.BUDGET, NAMESPACE, NAME)
+            kept = budget is not None and budget["spec"]["minAvailable"] >= quorum(known.size + 1)
+            require(world, kept or Kind.BUDGET in world.unseen, f"the budget does not know of the voter: {change}")
+        case Remove(member_id):
+            _removes_safely(world, known, change, member_id)
+        case Move(member_id):
+            require(world, known.name_of(member_id) in known.healthy, f"I3: who is to lead is not healthy: {change}")
+
+
+def _removes_safely(world: World, known: Truth, change: Change, member_id: int) -> None:
+    name, record = known.name_of(member_id), world.record
+    if name in known.learners:
+        wanted = name in record.joining and len(record.members) < world.replicas and name not in _lost(world)
+        require(world, not wanted, f"I3: removes a learner that is wanted: {change}")
+        return
+    recorded = record.removing is not None and record.removing.member == name
+    require(world, recorded or name not in known.names, f"I1: was not recorded before: {change}")
+    staying = known.healthy - {name}
+    require(world, len(staying) >= quorum(known.size - 1), f"I1: no quorum is left after: {change}")
+    if recorded and len(record.members) <= world.replicas:
+        require(world, name not in known.healthy, f"I3: removes a healthy member that is wanted: {change}")
+        ready = any(_stands_at_gate(world, one) or _finds_no_place(world, one) for one in record.joining)
+        sure = ready or not record.joining or world.unseen
+        require(world, bool(sure), f"I2: nobody stands ready to take its place: {change}")
+
+
+def _finds_no_place(world: World, member: str) -> bool:
+    """Whether Kubernetes takes no Pod of the member, or has no node for it."""
+    pod = world.server.find(Kind.POD, NAMESPACE, member)
+    return pod is None or any(
+        entry["type"] == "PodScheduled" and entry["status"] == "False" for entry in pod["status"].get("conditions", ())
+    )
+
+
+def _lost(world: World) -> frozenset[str]:
+    """Members without data."""
+    claims = {claim["metadata"]["name"]: claim["metadata"]["uid"] for claim in world.server.list(Kind.CLAIM)}
+    return frozenset(name for name in world.record.present if claims.get(name) not in world.etcd.stored)
+
+
+def _stands_at_gate(world: World, member: str) -> bool:
+    """Whether it does, as far as Kubernetes can know."""
+    pod = world.server.find(Kind.POD, NAMESPACE, member)
+    if pod is None or "deletionTimestamp" in pod["metadata"] or pod["status"]["phase"] != "Pending":
+        return False
+    said = {entry["name"]: entry["state"] for entry in pod["status"].get("initContainerStatuses", ())}
+    return "running" in said.get(START_CHECK_CONTAINER, {})
 
 
 def _paused(world: World) -> bool:
@@ -101,37 +198,66 @@ def _touches_only_its_own(world: World, call: Call, found: Json | None) -> None:
     require(world, owners == {uid}, f"touches what is not its own: {call}")
 
 
-def _starts_no_new_cluster(world: World, call: Call, *, late: bool) -> None:
-    """A call on its way when the cluster formed may still say `new`; its member's Secret then decides."""
+def _starts_what_may_start(world: World, call: Call, *, late: bool) -> None:
+    """A call on its way when the cluster formed may still say `new`; its member's Secret then decides.
+
+    Who was removed may be started once more while no quorum can tell of it.
+    """
+    unsure = late or call.name in _leaving(world) or not truth(world).agreed
+    require(world, unsure or call.name not in world.history.removed, f"I8: starts who was removed: {call}")
     arguments = call.body["spec"]["containers"][0]["args"]
     if not world.formed or "--initial-cluster-state=new" not in arguments:
         return
-    url = next(item for item in arguments if "advertise-peer" in item).partition("=")[2]
     permitted = call.name in permission(world, call.name)
-    require(world, late and not (permitted and url in world.history.lived), f"I4: `new` after the formation: {call}")
+    unsafe = permitted and call.name in world.history.lived
+    require(world, late and not unsafe, f"I4: `new` after the formation: {call}")
 
 
 def _deletes_no_data(world: World, call: Call) -> None:
-    """Only before the formation a claim goes that was ever bound, and never one that a process has open."""
-    claim = world.server.get(call.kind, call.namespace, call.name)
-    bound = claim["status"]["phase"] == "Bound"
-    require(world, not (world.formed and bound), f"I6: deletes a claim of a formed cluster: {call}")
-    used = any(process.claim == claim["metadata"]["uid"] for process in world.etcd.processes.values())
-    require(world, not used, f"I6: deletes a claim in use: {call}")
+    """The data of a member goes only after the member, and what was asked to be kept does not go at all."""
+    claim, history = world.server.get(call.kind, call.namespace, call.name), world.history
+    used = [process for process in world.etcd.processes.values() if process.claim == claim["metadata"]["uid"]]
+    if not world.formed:
+        require(world, not used, f"I6: deletes a claim in use: {call}")
+        return
+    if claim["status"]["phase"] == "Pending":
+        return
+    known = truth(world)
+    require(world, known.agreed, f"I7: deletes a claim while no quorum can be asked: {call}")
+    require(world, call.name not in known.names, f"I6: deletes the claim of a member: {call}")
+    require(world, all(process.pod in known.forgotten for process in used), f"I6: deletes a claim in use: {call}")
+    if call.name in history.voted and world.cluster is not None:
+        keep = world.cluster["spec"]["storage"]["onScaleIn"] == "Retain"
+        require(world, not keep, f"I6: deletes a claim that is to be kept: {call}")
+        require(world, call.name in history.dismissed, f"I6: deletes the claim of who was removed by hand: {call}")
 
 
 def _disrupts_nothing(world: World, call: Call) -> None:
-    """After the formation a Pod goes that has ended, and what belongs to a member that never lived and does not run."""
-    body = world.server.get(call.kind, call.namespace, call.name)
-    ended = call.kind is Kind.POD and body["status"]["phase"] in {"Failed", "Succeeded"}
-    runs = any(process.member == call.name for process in world.etcd.processes.values())
-    spare = call.kind is Kind.POD or call.name not in world.members
-    allowed = ended or (spare and not runs and not _has_lived(world, call.name))
-    require(world, allowed, f"I3, I7: disrupts a formed cluster: {call}")
+    """A Pod of a member goes when it has ended, cannot get on, or leaves; one that serves only if a quorum stays."""
+    body, known, record = world.server.get(call.kind, call.namespace, call.name), truth(world), world.record
+    leaves = record.removing is not None and record.removing.member == call.name
+    force = call.grace_seconds == 0
+    require(world, not (force and call.name in known.voters), f"I3: force-deletes the Pod of a voter: {call}")
+    if "deletionTimestamp" in body["metadata"]:
+        return
+    if call.name in known.voters:
+        if call.name in known.healthy:
+            enough = len(known.healthy) - 1 >= quorum(known.size)
+            require(world, leaves and enough, f"I3: stops a member that serves: {call}")
+            return
+    ended = body["status"]["phase"] in {"Failed", "Succeeded"}
+    spare = call.name in known.learners or (call.name not in world.history.lived and not known.runs(call.name))
+    gone = call.name not in known.names and call.name not in record.present
+    idle = _does_not_start(world, body)
+    require(world, ended or leaves or spare or gone or idle, f"I3, I7: disrupts a formed cluster: {call}")
 
 
-def _has_lived(world: World, member: str) -> bool:
-    return any(f"//{member}." in url for url in world.history.lived)
+def _does_not_start(world: World, pod: Json) -> bool:
+    """Whether a container of the Pod fails again and again, or did when that was recorded, and no process runs."""
+    containers = [*pod["status"].get("initContainerStatuses", ()), *pod["status"].get("containerStatuses", ())]
+    reasons = {entry["state"].get("waiting", {}).get("reason") for entry in containers}
+    failed = "CrashLoopBackOff" in reasons or world.record.suspect(pod["metadata"]["name"]) is not None
+    return failed and pod["metadata"]["uid"] not in world.etcd.processes
 
 
 def _grants_nothing_anew(world: World, call: Call) -> None:
@@ -142,11 +268,8 @@ def _grants_nothing_anew(world: World, call: Call) -> None:
     before = world.server.copy()
     call.carry_out(before)
     granted = call.name in _members_in(secret_data(before, call.namespace, call.name)[INITIAL_CLUSTER])
-    require(
-        world,
-        not (granted and _has_lived(world, call.name)),
-        f"I14: lets {call.name} start anew after it has lived: {call}",
-    )
+    anew = granted and call.name in world.history.lived and call.name not in permission(world, call.name)
+    require(world, not anew, f"I14: lets {call.name} start anew after it has lived: {call}")
 
 
 def permission(world: World, member: str) -> frozenset[str]:
@@ -160,44 +283,54 @@ def _members_in(text: bytes) -> frozenset[str]:
 
 def hold(world: World) -> History:
     """Check what must be true at every moment; returns the history up to now."""
-    history = world.history
-    anew = history.lived & set(world.etcd.first_starts)
+    history, known = world.history, truth(world)
+    anew = history.lived & {member_at(url) for url in world.etcd.first_starts}
     require(world, not anew, f"I14: started on an empty directory under an old identity: {sorted(anew)}")
     _one_cluster(world)
     for process in world.etcd.processes.values():
         own = process.data.name == process.member
         require(world, own, f"I8: {process.member} runs on the data of {process.data.name}")
-    for pod in world.server.list(Kind.POD):
-        if pod["metadata"]["labels"].get(ROLE) == VOTER:
-            name = pod["metadata"]["name"]
-            require(world, name not in permission(world, name), f"clients reach {name}, which may still start anew")
-    return replace(history, lived=history.lived | _living(world), named=_names(world))
+    reached = [pod for pod in world.server.list(Kind.POD) if pod["metadata"]["labels"].get(ROLE) == VOTER]
+    for pod in reached:
+        name = pod["metadata"]["name"]
+        require(world, name not in permission(world, name), f"clients reach {name}, which may still start anew")
+        require(world, name not in known.learners, f"clients reach {name}, which has no vote")
+    return replace(
+        history,
+        lived=history.lived | (known.started if reached else frozenset()),
+        voted=history.voted | (known.started & frozenset(known.voters) if reached else frozenset()),
+        removed=history.removed | (history.lived - known.names if known.agreed else frozenset()),
+        named=_names(world),
+        retired=_retired(world),
+    )
 
 
 def _one_cluster(world: World) -> None:
-    led = [world.etcd.processes[pod] for pod in world.etcd.leaders.values()]
+    led = world.etcd.leaders
     require(world, len(led) <= 1, f"I5: {len(led)} clusters have a leader at the same time")
     for leader in led:
         if world.formed:
             same = f"{leader.data.cluster_id:x}" == world.status["clusterID"]
             require(world, same, "I5: a quorum runs under another cluster ID than the latched one")
-        written = {(put.key, put.value) for put in leader.data.puts}
+        written = {(put.key, put.value) for put in leader.data.journal.puts}
         lost = [key for key, value in world.history.acknowledged if (key, value) not in written]
         require(world, not lost, f"I9: acknowledged writes are lost: {lost}")
 
 
-def _living(world: World) -> frozenset[str]:
-    """The peer URLs of members that are listed as started while clients may reach the cluster."""
-    if not any(pod["metadata"]["labels"].get(ROLE) == VOTER for pod in world.server.list(Kind.POD)):
-        return frozenset()
-    leaders = [world.etcd.processes[pod] for pod in world.etcd.leaders.values()]
-    listed = [member for leader in leaders for member in leader.data.listed if member.started]
-    return frozenset(url for member in listed for url in member.peer_urls)
-
-
 def _names(world: World) -> tuple[str, ...]:
-    named, members = world.history.named, world.members
-    if members == named[len(named) - len(members) :]:
-        return named
-    require(world, not set(members) & set(named), f"a name is used again: {members} after {named}")
-    return (*named, *members)
+    """Every name that was recorded, in the order in which they were."""
+    named, present = world.history.named, world.record.present
+    again = (set(present) & _retired(world)) - truth(world).names
+    require(world, not again, f"a name is used again: {sorted(again)}")
+    return (*named, *(name for name in present if name not in named))
+
+
+def _leaving(world: World) -> frozenset[str]:
+    """Who is recorded to leave: whoever then removes it, it was asked for."""
+    leaving = world.record.removing
+    return frozenset() if leaving is None else frozenset({leaving.member})
+
+
+def _retired(world: World) -> frozenset[str]:
+    """Every name that was ever on its way out for good."""
+    return world.history.retired | {leaver.member for leaver in world.record.left}

@@ -31,7 +31,7 @@ _VERSIONS = itertools.count(100)
 """One counter for all servers: a resourceVersion names one content, also among copies of a server that went apart."""
 
 _WITH_STATUS = frozenset({Kind.CLUSTER, Kind.POD, Kind.CLAIM, Kind.SERVICE, Kind.BUDGET})
-_FIXED_ONCE_FORMED = ("replicas", "version", "image", "resources", "pod", "etcd")
+_FIXED_ONCE_FORMED = ("version", "image", "resources", "pod", "etcd")
 
 
 def merged(base: Any, patch: Any) -> Any:
@@ -51,12 +51,14 @@ def merged(base: Any, patch: Any) -> Any:
 class ApiServer:
     """The objects of a Kubernetes cluster, with its rules about versions, identity, deletion, ownership and quota.
 
-    `limits` is the quota: how many objects of a kind may exist. `told` are the events that the operator has written.
+    `limits` is the quota: how many objects of a kind may exist. `forbidden` are the kinds that the operator may not
+    read. `told` are the events that it has written. What has no namespace is in the one without a name.
     """
 
     now: datetime
     objects: dict[Key, Json] = field(default_factory=dict)
     limits: dict[Kind, int] = field(default_factory=dict)
+    forbidden: frozenset[Kind] = frozenset()
     told: tuple[Json, ...] = ()
     _births: dict[Key, int] = field(default_factory=dict)
 

@@ -1,69 +1,67 @@
-"""The simulated nodes: a scheduler that finds a place for each Pod, and kubelets that run one container at a time."""
+"""The simulated nodes: machines that are on, cut off or off, what runs on them, and what Kubernetes makes of their silence."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from datetime import timedelta
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from etcd_operator import startcheck
-from etcd_operator.resources.flags import DATA_DIR
 from etcd_operator.resources.kinds import Kind
-from etcd_operator.resources.pod import ETCD_CONTAINER, START_CHECK_CONTAINER, START_COMMAND, VERSION_CONTAINER
+from etcd_operator.status.moment import timestamp
 from tests.simulation import pod_status
-from tests.simulation.controllers import bind_claim, claim_of
-from tests.simulation.etcd import Exit, Launch
-from tests.simulation.kubernetes import secret_data
-from tests.simulation.pod_status import Trouble, back_off
-from tests.simulation.volumes import Mounted
+from tests.simulation.kubelet import Kubelet, Sandbox
+from tests.simulation.pod_status import report, stages
+from tests.simulation.scheduler import node, schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from datetime import datetime
 
     from etcd_operator.kube.port import Json
     from tests.simulation.etcd import Etcd
     from tests.simulation.kubernetes import ApiServer
 
-_NO_SUCH_FILE = (
-    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
-    'unable to start container process: exec: "{0}": stat {0}: no such file or directory: unknown'
-)
+ZONES = {"node-0": "a", "node-1": "b", "node-2": "c", "node-3": "a", "node-4": "b"}
+
+GRACE = timedelta(seconds=10)
+"""For how long a node may be silent before Kubernetes calls it not ready."""
+
+EVICTION = timedelta(seconds=30)
+"""For how long it may be that before its Pods are deleted, which nobody on the node carries out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A machine for `room` Pods."""
+class Power(Enum):
+    """How a machine is."""
 
-    room: int = 10
-    on: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """A Pod on its node: `stage` is the container that runs, or is to run next."""
-
-    ip: str
-    stage: str = VERSION_CONTAINER
-    running: bool = False
-    trouble: Trouble | None = None
+    ON = "on"
+    CUT = "its kubelet reaches nobody, and its processes run on"
+    OFF = "off"
 
 
 @dataclass(slots=True)
 class Nodes:
-    """Every node with what runs on it.
+    """Every machine with what runs on it, by the UID of the Pod.
 
-    `missing_images` cannot be pulled; Pods of members in `held` do not get on until they are let go. `homes` are the
-    nodes of volumes, which cannot move.
+    `silent` are the nodes that are not on, since when. `missing_images` cannot be pulled; Pods of members in `held` do
+    not get on until they are let go.
     """
 
     server: ApiServer
     etcd: Etcd
-    nodes: dict[str, Node] = field(default_factory=lambda: {f"node-{number}": Node() for number in range(5)})
+    power: dict[str, Power] = field(default_factory=dict)
+    silent: dict[str, datetime] = field(default_factory=dict)
     sandboxes: dict[str, Sandbox] = field(default_factory=dict)
-    homes: dict[str, str] = field(default_factory=dict)
     missing_images: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
     _addresses: int = 0
+
+    @classmethod
+    def of(cls, server: ApiServer, etcd: Etcd) -> Nodes:
+        """Five nodes in three zones."""
+        nodes = cls(server, etcd)
+        for name in ZONES:
+            nodes.come(name)
+        return nodes
 
     def copy(self, server: ApiServer, etcd: Etcd) -> Nodes:
         """The same nodes beside another server and etcd, whose later changes are their own."""
@@ -71,20 +69,49 @@ class Nodes:
             self,
             server=server,
             etcd=etcd,
-            nodes=dict(self.nodes),
+            power=dict(self.power),
+            silent=dict(self.silent),
             sandboxes=dict(self.sandboxes),
-            homes=dict(self.homes),
         )
 
-    def step(self) -> None:
-        """Bring each Pod one container further."""
-        for pod in self.server.list(Kind.POD):
-            if pod["metadata"]["name"] in self.held or _failed(pod):
-                continue
-            if "nodeName" not in pod["spec"]:
-                self._schedule(pod)
-            elif self.nodes[pod["spec"]["nodeName"]].on:
-                self._end(pod) if "deletionTimestamp" in pod["metadata"] else self._run(pod)
+    def come(self, name: str, **how: int) -> None:
+        """A new node."""
+        self.power[name] = Power.ON
+        self.server.create(Kind.NODE, "", node(name, zone=ZONES[name], **how))
+
+    def become(self, *names: str, room: int) -> None:
+        """These nodes, for so many Pods each, instead of those that there are, on which nothing has run yet."""
+        for name in list(self.power):
+            del self.power[name]
+            self.server.delete(Kind.NODE, "", name)
+        for name in names:
+            self.come(name, room=room)
+
+    def go(self, name: str) -> None:
+        """A node is off for good, and its object is deleted."""
+        self.power_off(name)
+        self.server.delete(Kind.NODE, "", name)
+
+    def cordon(self, name: str, *, cordoned: bool = True) -> None:
+        """No new Pods for this node, or again."""
+        self.server.patch(Kind.NODE, "", name, {"spec": {"unschedulable": cordoned or None}})
+
+    def cut_off(self, name: str) -> None:
+        """The API server hears the node no more; its processes run on."""
+        self.power[name] = Power.CUT
+        self.silent[name] = self.server.now
+
+    def power_off(self, name: str) -> None:
+        """Switch a node off: its processes end, and nobody says so."""
+        self.cut_off(name)
+        self.power[name] = Power.OFF
+        for uid in [uid for uid, sandbox in self.sandboxes.items() if sandbox.node == name]:
+            self._kill(uid)
+
+    def power_on(self, name: str) -> None:
+        """The node is back: its kubelet makes every sandbox anew that is not there."""
+        self.power[name] = Power.ON
+        self.silent.pop(name, None)
 
     def restart_container(self, pod: Json) -> None:
         """Kill etcd; the kubelet starts the container again in place."""
@@ -92,207 +119,92 @@ class Nodes:
 
     def restart_sandbox(self, pod: Json) -> None:
         """Kill the whole Pod on its node, init containers and network included; its object stays."""
-        self.etcd.kill(pod["metadata"]["uid"])
-        self.sandboxes.pop(pod["metadata"]["uid"], None)
+        self._kill(pod["metadata"]["uid"])
 
-    def power_off(self, name: str) -> None:
-        """Switch a node off. After a while Kubernetes calls its Pods not ready; nothing else of them changes."""
-        self.nodes[name] = replace(self.nodes[name], on=False)
-        for pod in self._on(name):
-            self.restart_sandbox(pod)
-            conditions = pod["status"].get("conditions", [])
-            not_ready = [
-                {**condition, "status": "False"} if condition["type"] == "Ready" else condition
-                for condition in conditions
-            ]
-            self._report(pod, {**pod["status"], "conditions": not_ready})
+    def step(self) -> None:
+        """Bring each Pod one container further, and let Kubernetes notice which nodes are silent."""
+        for pod in self.server.list(Kind.POD):
+            if pod["metadata"]["name"] in self.held or _failed(pod):
+                continue
+            if "nodeName" not in pod["spec"]:
+                schedule(self.server, self.etcd, pod)
+            elif self.power.get(pod["spec"]["nodeName"]) is Power.ON:
+                self._end(pod) if "deletionTimestamp" in pod["metadata"] else self._run(pod)
+        self._end_orphans()
+        self._notice()
 
-    def power_on(self, name: str) -> None:
-        """Switch a node on again: the kubelet makes every sandbox anew."""
-        self.nodes[name] = replace(self.nodes[name], on=True)
-
-    def _on(self, name: str) -> list[Json]:
-        return [pod for pod in self.server.list(Kind.POD) if pod["spec"].get("nodeName") == name]
-
-    def _schedule(self, pod: Json) -> None:
-        about = pod["metadata"]
-        claim = self.server.find(Kind.CLAIM, about["namespace"], claim_of(pod))
-        if claim is None or "deletionTimestamp" in claim["metadata"]:
-            state = "not found" if claim is None else "is being deleted"
-            self._report(pod, pod_status.unschedulable(f'persistentvolumeclaim "{claim_of(pod)}" {state}'))
-            return
-        home = self.homes.get(claim["metadata"]["uid"])
-        free = [
-            name
-            for name, node in self.nodes.items()
-            if node.on and len(self._on(name)) < node.room and home in (None, name)
-        ]
-        if not free:
-            count = len(self.nodes)
-            self._report(pod, pod_status.unschedulable(f"0/{count} nodes are available: {count} Insufficient memory."))
-            return
-        node = min(free, key=lambda name: len(self._on(name)))
-        self.homes[claim["metadata"]["uid"]] = node
-        bind_claim(self.server, self.etcd, claim)
-        bound = self.server.patch(Kind.POD, about["namespace"], about["name"], {"spec": {"nodeName": node}})
-        scheduled = [pod_status.condition("PodScheduled", holds=True)]
-        self._report(bound, {"phase": "Pending", "conditions": scheduled})
+    def _kill(self, uid: str) -> None:
+        self.etcd.kill(uid)
+        self.sandboxes.pop(uid, None)
 
     def _end(self, pod: Json) -> None:
         """First the processes, then the object."""
         about = pod["metadata"]
         if about["uid"] in self.sandboxes:
-            self.restart_sandbox(pod)
+            self._kill(about["uid"])
         else:
             self.server.remove(Kind.POD, about["namespace"], about["name"])
 
+    def _end_orphans(self) -> None:
+        """A kubelet that reaches the API server ends what has no Pod any more; any other does not know."""
+        pods = {pod["metadata"]["uid"] for pod in self.server.list(Kind.POD)}
+        for uid, sandbox in list(self.sandboxes.items()):
+            if uid not in pods and self.power[sandbox.node] is Power.ON:
+                self._kill(uid)
+
     def _run(self, pod: Json) -> None:
         uid = pod["metadata"]["uid"]
+        kubelet = Kubelet(self.server, self.etcd, self.missing_images)
         sandbox = self.sandboxes.get(uid)
         if sandbox is None:
-            if not self._mounts(pod):
+            if not kubelet.mounts(pod):
+                report(self.server, pod, pod_status.nothing_yet(pod))
                 return
             self._addresses += 1
-            sandbox = Sandbox(f"10.244.{self._addresses // 250}.{self._addresses % 250}")
+            ip = f"10.244.{self._addresses // 250}.{self._addresses % 250}"
+            sandbox = Sandbox(pod["spec"]["nodeName"], ip, stages(pod)[0], kubelet.files(pod))
         else:
-            sandbox = self._advanced(pod, sandbox)
+            sandbox = kubelet.advanced(pod, sandbox)
         self.sandboxes[uid] = sandbox
         process = self.etcd.processes.get(uid)
-        ready = process is not None and process.serving and self.etcd.leader_of(process) is not None
+        ready = process is not None and process.serving and not process.learns
         status = pod_status.of(
             pod,
             ip=sandbox.ip,
             stage=sandbox.stage,
             trouble=sandbox.trouble,
             running=sandbox.running,
-            ready=ready,
+            ready=ready and process is not None and self.etcd.leader_of(process) is not None,
         )
-        self._report(pod, status)
+        report(self.server, pod, status)
 
-    def _advanced(self, pod: Json, sandbox: Sandbox) -> Sandbox:
-        match sandbox.stage:
-            case _ if sandbox.running and pod["metadata"]["uid"] in self.etcd.processes:
-                return sandbox
-            case stage if image_trouble := self._pull(pod, stage):
-                return replace(sandbox, trouble=image_trouble, running=False)
-            case "etcd-version":
-                return replace(sandbox, stage=START_CHECK_CONTAINER, trouble=None)
-            case "start-check":
-                trouble = self._check(pod)
-                stage = START_CHECK_CONTAINER if trouble else ETCD_CONTAINER
-                return replace(sandbox, stage=stage, trouble=trouble)
-            case _:
-                trouble = self._start(pod, sandbox)
-                return replace(sandbox, trouble=trouble, running=trouble is None)
+    def _notice(self) -> None:
+        """What the controllers of nodes and Pods do: mark who is silent, evict from it, and forget who is gone."""
+        now = self.server.now
+        for found in self.server.list(Kind.NODE):
+            name = found["metadata"]["name"]
+            if name not in self.silent:
+                self._tell(found, "True")
+            elif now - self.silent[name] >= GRACE:
+                self._tell(found, "Unknown")
+        known = {found["metadata"]["name"] for found in self.server.list(Kind.NODE)}
+        for pod in self.server.list(Kind.POD):
+            about, name = pod["metadata"], pod["spec"].get("nodeName")
+            if name is not None and name not in known:
+                self.server.remove(Kind.POD, about["namespace"], about["name"])
+            elif name in self.silent and now - self.silent[name] >= GRACE:
+                report(self.server, pod, pod_status.not_ready(pod))
+                if now - self.silent[name] >= GRACE + EVICTION:
+                    self.server.delete(Kind.POD, about["namespace"], about["name"])
 
-    def _mounts(self, pod: Json) -> bool:
-        """Whether the Secrets are there that the Pod mounts; an event tells which is not."""
-        about = pod["metadata"]
-        for volume in pod["spec"]["volumes"]:
-            source = volume.get("secret")
-            if source is None:
-                continue
-            found = secret_data(self.server, about["namespace"], source["secretName"])
-            if any(item["key"] not in found for item in source["items"]):
-                self._warn(pod, "FailedMount", f'MountVolume.SetUp failed: secret "{source["secretName"]}" not found')
-                return False
-        return True
-
-    def _warn(self, pod: Json, reason: str, message: str) -> None:
-        about = pod["metadata"]
-        name = f"{about['name']}.{reason.lower()}"
-        if self.server.find(Kind.CORE_EVENT, about["namespace"], name) is None:
-            body = {"involvedObject": {"uid": about["uid"]}, "type": "Warning", "reason": reason, "message": message}
-            self.server.create(Kind.CORE_EVENT, about["namespace"], {"metadata": {"name": name}, **body})
-
-    def _pull(self, pod: Json, stage: str) -> Trouble | None:
-        image = _container(pod, stage)["image"]
-        return (
-            Trouble("ImagePullBackOff", f'Back-off pulling image "{image}"') if image in self.missing_images else None
-        )
-
-    def _environment(self, pod: Json, container: Json) -> Mapping[str, str] | Trouble:
-        """The variables of a container, read from their Secrets as they are now."""
-        values: dict[str, str] = {}
-        for variable in container.get("env", ()):
-            source = variable["valueFrom"]["secretKeyRef"]
-            found = secret_data(self.server, pod["metadata"]["namespace"], source["name"])
-            if source["key"] not in found:
-                missing = f'secret "{source["name"]}" not found' if not found else f"couldn't find key {source['key']}"
-                return Trouble("CreateContainerConfigError", missing)
-            values[variable["name"]] = found[source["key"]].decode()
-        return values
-
-    def _check(self, pod: Json) -> Trouble | None:
-        """Run the start check itself on the volume."""
-        container = _container(pod, START_CHECK_CONTAINER)
-        environment = self._environment(pod, container)
-        if isinstance(environment, Trouble):
-            return environment
-        options = dict(argument.removeprefix("--").split("=", 1) for argument in container["args"])
-        claim = self._claim_uid(pod)
-        volume = Mounted(dict(self.etcd.volumes[claim]))
-        verdict = startcheck.check(
-            options["name"],
-            volume.at(PurePosixPath(options["data-dir"])),
-            permitted=startcheck.members_of(_expanded(options["initial-cluster"], environment)),
-            etcd=Path(options["etcd"]),
-        )
-        self.etcd.volumes[claim] = volume.files
-        if verdict.code is startcheck.ExitCode.PASSED:
-            return None
-        return back_off(container["name"], pod, code=verdict.code, reason="Error", message=verdict.to_json())
-
-    def _start(self, pod: Json, sandbox: Sandbox) -> Trouble | None:
-        """Start etcd as the container runtime does: by the link on the volume."""
-        container, about, claim = _container(pod, ETCD_CONTAINER), pod["metadata"], self._claim_uid(pod)
-        environment = self._environment(pod, container)
-        if isinstance(environment, Trouble):
-            return environment
-        link = PurePosixPath(container["command"][0])
-        if link.is_relative_to(DATA_DIR) and link not in self.etcd.volumes[claim]:
-            message = _NO_SUCH_FILE.format(START_COMMAND)
-            return back_off(container["name"], pod, code=128, reason="StartError", message=message)
-        started = self.etcd.launch(
-            Launch(
-                namespace=about["namespace"],
-                pod=about["uid"],
-                claim=claim,
-                member=about["name"],
-                ip=sandbox.ip,
-                version=container["image"].rpartition(":v")[2],
-                arguments=tuple(_expanded(argument, environment) for argument in container["args"]),
-                environment=environment,
-                files=secret_data(self.server, about["namespace"], about["name"]),
-            )
-        )
-        if isinstance(started, Exit):
-            return back_off(container["name"], pod, code=started.code, reason="Error", message=started.message)
-        return None
-
-    def _claim_uid(self, pod: Json) -> str:
-        claim = self.server.get(Kind.CLAIM, pod["metadata"]["namespace"], claim_of(pod))
-        return str(claim["metadata"]["uid"])
-
-    def _report(self, pod: Json, status: Json) -> None:
-        about = pod["metadata"]
-        replaced = {**dict.fromkeys(pod.get("status", {})), **status}
-        self.server.patch(Kind.POD, about["namespace"], about["name"], {"status": replaced}, status=True)
+    def _tell(self, found: Json, status: str) -> None:
+        (ready,) = found["status"]["conditions"]
+        if ready["status"] != status or "lastTransitionTime" not in ready:
+            changed = {**ready, "status": status, "lastTransitionTime": timestamp(self.server.now)}
+            part = {"status": {"conditions": [changed]}}
+            self.server.patch(Kind.NODE, "", found["metadata"]["name"], part, status=True)
 
 
 def _failed(pod: Json) -> bool:
     """Whether no kubelet cares for the Pod any more: it was evicted, and only its object is left."""
     return bool(pod["status"]["phase"] == "Failed" and "deletionTimestamp" not in pod["metadata"])
-
-
-def _container(pod: Json, name: str) -> Json:
-    every = [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]
-    found: Json = next(container for container in every if container["name"] == name)
-    return found
-
-
-def _expanded(argument: str, environment: Mapping[str, str]) -> str:
-    """The argument with `$(NAME)` replaced, and `$$` by `$`, as the kubelet does."""
-    for name, value in environment.items():
-        argument = argument.replace(f"$({name})", value)
-    return argument.replace("$$", "$")

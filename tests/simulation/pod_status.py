@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etcd_operator.resources.pod import ETCD_CONTAINER, START_CHECK_CONTAINER, VERSION_CONTAINER
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.pod import ETCD_CONTAINER
+from etcd_operator.status.moment import timestamp
 
 if TYPE_CHECKING:
     from etcd_operator.kube.port import Json
-
-STAGES = (VERSION_CONTAINER, START_CHECK_CONTAINER, ETCD_CONTAINER)
-"""The containers of a member Pod, in the order in which they run."""
+    from tests.simulation.kubernetes import ApiServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,11 @@ class Trouble:
     ended: Json | None = None
 
 
+def stages(pod: Json) -> tuple[str, ...]:
+    """The containers of a Pod, in the order in which they run."""
+    return tuple(body["name"] for body in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]))
+
+
 def back_off(container: str, pod: Json, *, code: int, reason: str, message: str) -> Trouble:
     """A container that ended with `code` and is started again ever more rarely."""
     about = pod["metadata"]
@@ -32,7 +37,7 @@ def back_off(container: str, pod: Json, *, code: int, reason: str, message: str)
 
 
 def condition(kind: str, *, holds: bool, reason: str = "", message: str = "") -> Json:
-    """One condition of a Pod."""
+    """One condition of a Pod, without its time."""
     found = {"type": kind, "status": "True" if holds else "False", "reason": reason, "message": message}
     return {key: value for key, value in found.items() if value}
 
@@ -45,36 +50,67 @@ def unschedulable(message: str) -> Json:
     }
 
 
+def nothing_yet(pod: Json) -> Json:
+    """The status while nothing of the Pod can run, for want of a volume."""
+    return of(pod, ip=None, stage=stages(pod)[0], trouble=None, running=False, ready=False)
+
+
+def not_ready(pod: Json) -> Json:
+    """The status of a Pod whose node is silent: nothing else is known to have changed."""
+    entries = pod["status"].get("conditions", ())
+    changed = [{**entry, "status": "False"} if entry["type"] == "Ready" else entry for entry in entries]
+    return {**pod["status"], "conditions": changed}
+
+
+def report(server: ApiServer, pod: Json, status: Json) -> None:
+    """Write a status; the time of a condition moves only with what it says."""
+    about, old = pod["metadata"], pod.get("status", {})
+    before = {entry["type"]: entry for entry in old.get("conditions", ())}
+    conditions = [_dated(entry, before.get(entry["type"], {}), server) for entry in status["conditions"]]
+    replaced = {**dict.fromkeys(old), **status, "conditions": conditions}
+    server.patch(Kind.POD, about["namespace"], about["name"], {"status": replaced}, status=True)
+
+
+def _dated(entry: Json, before: Json, server: ApiServer) -> Json:
+    same = before.get("status") == entry["status"]
+    return {**entry, "lastTransitionTime": before["lastTransitionTime"] if same else timestamp(server.now)}
+
+
 def of(pod: Json, *, ip: str | None, stage: str, trouble: Trouble | None, running: bool, ready: bool) -> Json:
     """The status while container `stage` runs or is to run next; everything before it has completed."""
     initialised = stage == ETCD_CONTAINER
-    not_ready = "" if ready else "ContainersNotReady"
+    # A container that runs, or that ran and is started again: for Kubernetes both make a running Pod.
+    alive = running if trouble is None else trouble.ended is not None
+    unready = "" if ready else "ContainersNotReady"
+    every = stages(pod)
     status = {
-        "phase": "Running" if initialised and running else "Pending",
+        "phase": "Running" if initialised and alive else "Pending",
         "conditions": [
             condition("PodReadyToStartContainers", holds=ip is not None),
             condition("Initialized", holds=initialised, reason="" if initialised else "ContainersNotInitialized"),
-            condition("Ready", holds=ready, reason=not_ready),
-            condition("ContainersReady", holds=ready, reason=not_ready),
+            condition("Ready", holds=ready, reason=unready),
+            condition("ContainersReady", holds=ready, reason=unready),
             condition("PodScheduled", holds=True),
         ],
-        "initContainerStatuses": [
-            _container(body, stage, trouble, running=False, ready=False) for body in pod["spec"]["initContainers"]
-        ],
-        "containerStatuses": [
-            _container(body, stage, trouble, running=running, ready=ready) for body in pod["spec"]["containers"]
-        ],
+        **{
+            f"{kind}Statuses": [
+                {**_container(body, every.index(stage) - every.index(body["name"]), trouble, running=running)}
+                | ({"ready": ready} if body["name"] == ETCD_CONTAINER else {})
+                for body in pod["spec"][f"{kind}s"]
+            ]
+            for kind in ("initContainer", "container")
+        },
         "podIP": ip,
     }
     return {key: value for key, value in status.items() if value is not None}
 
 
-def _container(body: Json, stage: str, trouble: Trouble | None, *, running: bool, ready: bool) -> Json:
-    name = body["name"]
-    status: Json = {"name": name, "image": body["image"], "ready": ready, "restartCount": 0, "lastState": {}}
-    if STAGES.index(name) < STAGES.index(stage):
+def _container(body: Json, behind: int, trouble: Trouble | None, *, running: bool) -> Json:
+    """The status of a container that is `behind` the one whose turn it is: positive if it has completed."""
+    status: Json = {"name": body["name"], "image": body["image"], "ready": False, "restartCount": 0, "lastState": {}}
+    if behind > 0:
         return {**status, "ready": True, "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
-    if name != stage or (trouble is None and not running):
+    if behind < 0 or (trouble is None and not running):
         return {**status, "state": {"waiting": {"reason": "PodInitializing"}}}
     if trouble is None:
         return {**status, "state": {"running": {}}}

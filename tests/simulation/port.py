@@ -1,4 +1,4 @@
-"""The operator's side of the simulated API server: the `Kube` port, and everything that can go wrong on the way."""
+"""The operator's side of the simulated API server: the `Kube` port, and its writes as data."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from etcd_operator.kube.errors import Unreachable
+from etcd_operator.kube.errors import Refused, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from etcd_operator.kube.port import Json, Precondition
     from etcd_operator.resources.kinds import Kind
-    from tests.simulation.etcd import Etcd
     from tests.simulation.kubernetes import ApiServer
-
-
-class Crashed(Exception):  # noqa: N818 - not an error of the operator: its end
-    """The operator's process has ended. Nothing that it meant to do after this is done."""
+    from tests.simulation.wire import Wire
 
 
 class Verb(Enum):
@@ -43,7 +37,16 @@ class Call:
     grace_seconds: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.verb.value} {self.kind.value.kind} {self.name}{' (status)' if self.status else ''}"
+        return f"{self.verb.value} {self.kind.value.kind} {self.name}{self._details}"
+
+    @property
+    def _details(self) -> str:
+        """What a reader of a story wants to know of it."""
+        if not self.status:
+            return " at once" if self.grace_seconds == 0 else ""
+        said = self.body["status"]
+        words = [str(part) for part in (said.get("membership"), said.get("plan", {}).get("reason")) if part]
+        return f" ({'; '.join(words or said)})"
 
     def carry_out(self, server: ApiServer) -> Json:
         """Let it arrive. Raises what the API server answers."""
@@ -70,44 +73,16 @@ class Call:
                 return {}
 
 
-class Mishap(Enum):
-    """What befalls one write."""
-
-    CRASH = "the operator ends when it is committed"
-    LOST_REPLY = "its reply is lost"
-    LOST_CALL = "it never arrives"
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What one pass of the operator meets: a mishap at its write number `at`, and reads of `stale` kinds from a past.
-
-    `stale` maps a kind to the server as it was, and `stale_etcd` is etcd as it was; the empty fate is an ordinary pass.
-    """
-
-    at: int | None = None
-    mishap: Mishap | None = None
-    stale: Mapping[Kind, ApiServer] = field(default_factory=dict)
-    stale_etcd: Etcd | None = None
-
-    def of(self, number: int) -> Mishap | None:
-        """What befalls the write with this number, counted from 0."""
-        return self.mishap if number == self.at else None
-
-
 class SimKube:
-    """`Kube`, over a simulated API server. `on_write(call)` is told of each write just before it is carried out."""
+    """`Kube`, over a simulated API server."""
 
-    def __init__(self, server: ApiServer, *, fate: Fate, on_write: Callable[[Call], None]) -> None:
+    def __init__(self, server: ApiServer, wire: Wire) -> None:
         self._server = server
-        self._fate = fate
-        self._on_write = on_write
-        self._dead = False
-        self.calls: list[Call] = []
+        self._wire = wire
 
-    async def get(self, kind: Kind, namespace: str, name: str) -> Json:
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Json:
         """See `Kube.get`."""
-        return self._view(kind).get(kind, namespace, name)
+        return self._view(kind).get(kind, namespace or "", name)
 
     async def list(self, kind: Kind, namespace: str | None, *, labels: str = "", fields: str = "") -> list[Json]:
         """See `Kube.list`."""
@@ -129,28 +104,13 @@ class SimKube:
         """See `Kube.delete`."""
         self._write(Call(Verb.DELETE, kind, namespace, name, precondition=precondition, grace_seconds=grace_seconds))
 
-    def alive(self) -> None:
-        """Raises Crashed once the operator has."""
-        if self._dead:
-            raise Crashed
-
     def _view(self, kind: Kind) -> ApiServer:
-        self.alive()
-        return self._fate.stale.get(kind, self._server)
+        self._wire.alive()
+        if kind in self._server.forbidden:
+            raise Refused(f"{kind.value.plural} is forbidden", code=403, reason="Forbidden")
+        return self._wire.fate.stale.get(kind, self._server)
 
     def _write(self, call: Call) -> Json:
-        self.alive()
-        mishap = self._fate.of(len(self.calls))
-        self.calls.append(call)
-        if mishap is Mishap.LOST_CALL:
-            raise Unreachable("the API server did not answer")
-        self._on_write(call)
-        try:
-            answer = call.carry_out(self._server)
-        finally:
-            self._dead = mishap is Mishap.CRASH
-        if mishap is Mishap.CRASH:
-            raise Crashed
-        if mishap is Mishap.LOST_REPLY:
-            raise Unreachable("the API server did not answer")
-        return answer
+        return self._wire.send(
+            call, lambda: call.carry_out(self._server), lost=lambda: Unreachable("the API server did not answer")
+        )

@@ -1,16 +1,17 @@
-"""What a member of the simulated etcd knows: its identity, and the log of what was agreed.
+"""What a member of the simulated etcd knows: its identity, the log of what was agreed, and the member list in it.
 
 Raft is reduced to what its guarantee needs: a vote goes only to a log that is at least as up to date, a leader needs
-the votes of a quorum, and its log replaces those of its followers.
+the votes of a quorum of the voters in its own log, and its log replaces those of its followers.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.client import Member
+from etcd_operator.etcd.quorum import quorum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,32 @@ class Elected:
     """A new leader's first entry, without content: what it inherited is committed with it."""
 
     term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A member, from the first start or by MemberAdd. It is not started yet."""
+
+    term: int
+    member_id: int
+    url: str
+    learner: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """A learner votes from now on."""
+
+    term: int
+    member_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A member is gone for ever: its ID never comes back."""
+
+    term: int
+    member_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +69,96 @@ class Put:
     value: bytes
 
 
-Entry = Elected | Published | Put
+Entry = Elected | Added | Promoted | Removed | Published | Put
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
-    """The content of a data directory. `members` are the ID and the peer URL of each member of the first start."""
+class Journal:
+    """A log, with the member list and the removed members that it leads to."""
 
-    name: str
-    member_id: int
-    cluster_id: int
-    members: tuple[tuple[int, str], ...]
-    log: tuple[Entry, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    members: tuple[Member, ...] = ()
+    removed: frozenset[int] = frozenset()
+
+    def and_then(self, entry: Entry) -> Journal:
+        """The journal with one more entry."""
+        entries, members = (*self.entries, entry), self.members
+        match entry:
+            case Added(_, member_id, url, learner):
+                newcomer = Member(member_id, "", (url,), (), learner)
+                ordered = sorted((*members, newcomer), key=lambda member: member.id)
+                return replace(self, entries=entries, members=tuple(ordered))
+            case Removed(_, member_id):
+                left = tuple(member for member in members if member.id != member_id)
+                return Journal(entries, left, self.removed | {member_id})
+            case Promoted(_, member_id):
+                return replace(self, entries=entries, members=_changed(members, member_id, is_learner=False))
+            case Published(_, member_id, name, client_url):
+                told = _changed(members, member_id, name=name, client_urls=(client_url,))
+                return replace(self, entries=entries, members=told)
+            case Elected() | Put():
+                return replace(self, entries=entries)
+
+    @property
+    def term(self) -> int:
+        """The term of the newest entry; 0 without one."""
+        return self.entries[-1].term if self.entries else 0
 
     @property
     def up_to_date(self) -> tuple[int, int]:
         """What raft compares before it votes: the last term, then the length."""
-        return (self.log[-1].term if self.log else 0), len(self.log)
+        return self.term, len(self.entries)
 
     @property
     def puts(self) -> tuple[Put, ...]:
         """The writes, in their order."""
-        return tuple(entry for entry in self.log if isinstance(entry, Put))
+        return tuple(entry for entry in self.entries if isinstance(entry, Put))
 
     @property
-    def listed(self) -> tuple[Member, ...]:
-        """The member list."""
-        published = {entry.member_id: entry for entry in self.log if isinstance(entry, Published)}
-        return tuple(
-            Member(
-                id=member_id,
-                name=published[member_id].name if member_id in published else "",
-                peer_urls=(url,),
-                client_urls=(published[member_id].client_url,) if member_id in published else (),
-                is_learner=False,
-            )
-            for member_id, url in self.members
-        )
+    def revision(self) -> int:
+        """etcd's revision: 1 is that of an empty store."""
+        return 1 + len(self.puts)
+
+    @property
+    def voters(self) -> frozenset[int]:
+        """The IDs of those who count."""
+        return frozenset(member.id for member in self.members if not member.is_learner)
+
+    @property
+    def quorum(self) -> int:
+        """How many voters must agree."""
+        return quorum(len(self.voters))
+
+    def member(self, member_id: int) -> Member | None:
+        """The member with this ID, if it is listed."""
+        return next((member for member in self.members if member.id == member_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The content of a data directory: whose it is, and what was agreed as far as its member knows."""
+
+    name: str
+    member_id: int
+    cluster_id: int
+    journal: Journal = Journal()
+
+    @property
+    def votes(self) -> bool:
+        """Whether it is a voter by its own log; who has no log knows no cluster, and never asks for votes."""
+        return self.member_id in self.journal.voters
+
+    def and_then(self, entry: Entry) -> Data:
+        """The same member with one more entry."""
+        return replace(self, journal=self.journal.and_then(entry))
+
+
+def founded(urls: Iterable[str], token: str) -> Journal:
+    """The log with which every first member begins: all of them, in the order of their IDs (etcdserver/bootstrap.go)."""
+    journal = Journal()
+    for member_id, url in first_members(urls, token):
+        journal = journal.and_then(Added(1, member_id, url, learner=False))
+    return journal
 
 
 def first_members(urls: Iterable[str], token: str) -> tuple[tuple[int, str], ...]:
@@ -86,9 +166,18 @@ def first_members(urls: Iterable[str], token: str) -> tuple[tuple[int, str], ...
     return tuple(sorted((_digest(f"{url}{token}".encode()), url) for url in urls))
 
 
+def later_member(url: str, moment: int) -> int:
+    """The ID of a member that is added to a cluster: a hash of its URL and the second (membership/member.go)."""
+    return _digest(f"{url}{moment}".encode())
+
+
 def cluster_id(members: Iterable[tuple[int, str]]) -> int:
     """The ID of the cluster of these first members, which says nothing about its data (membership/cluster.go)."""
     return _digest(b"".join(member_id.to_bytes(8, "big") for member_id, _ in members))
+
+
+def _changed(members: tuple[Member, ...], member_id: int, **changes: object) -> tuple[Member, ...]:
+    return tuple(replace(member, **changes) if member.id == member_id else member for member in members)  # type: ignore[arg-type]
 
 
 def _digest(content: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.simulation.kubernetes import merged
@@ -42,7 +43,8 @@ def nothing(_: World) -> None:
 class Scenario:
     """One story: `before` prepares the world, and `end` raises Violated when it has ended otherwise than it must.
 
-    It is disturbed once `disturbed_after` of its events have come: what is before that is another scenario's story.
+    It is disturbed once `disturbed_after` of its events have come: what is before that is another scenario's story. It
+    has ended when nothing has changed for `patience`: as long as somebody in it waits for a time to pass.
     """
 
     name: str
@@ -51,3 +53,4 @@ class Scenario:
     script: tuple[Event, ...] = ()
     before: Callable[[World], None] = nothing
     disturbed_after: int = 0
+    patience: timedelta = timedelta()

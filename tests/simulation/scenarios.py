@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation import accidents, creations
+from tests.simulation import accidents, creations, membership
 
 ALL = (
     *creations.CREATED,
@@ -21,4 +21,5 @@ ALL = (
     *accidents.AGAIN,
     *accidents.RENEWED,
     *accidents.POLICIES,
+    *membership.ALL,
 )

@@ -1,4 +1,4 @@
-"""Accidents at each moment of a creation, not only at those that somebody thought of."""
+"""Accidents at each moment of a creation, of a scale-out, a scale-in and a replacement, not only where somebody thought."""
 
 from __future__ import annotations
 
@@ -6,48 +6,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etcd_operator.resources.kinds import Kind
-from tests.simulation import endings, events, moments
-from tests.simulation.scenario import NAME, Scenario
+from tests.simulation.crew import Job
+from tests.simulation.interruptions import ALL
 
 if TYPE_CHECKING:
-    from tests.simulation.explore import Explorer
-    from tests.simulation.scenario import Event
-
-CREATION = Scenario("create 3", endings.as_good_as_possible)
-
-RESTARTS = tuple(
-    restart(*numbers, when=moments.named, emptied=emptied)
-    for restart in (events.restart_containers, events.restart_sandboxes, events.delete_pods)
-    for numbers in ((0,), (1, 2), (0, 1, 2))
-    for emptied in (False, True)
-)
-
-DELETIONS = tuple(
-    events.delete(kind, name, when=moments.named)
-    for kind, name in (
-        (Kind.SECRET, events.member(0)),
-        (Kind.SECRET, events.fixed(f"{NAME}-client")),
-        (Kind.SECRET, events.fixed(f"{NAME}-operator")),
-        (Kind.SERVICE, events.fixed(NAME)),
-        (Kind.SERVICE, events.member(0)),
-        (Kind.BUDGET, events.fixed(NAME)),
-    )
-)
-
-WISHES = tuple(events.change(f"the size becomes {size}", {"replicas": size}, when=moments.at_once) for size in (1, 5))
+    from collections.abc import Callable
 
 
-@pytest.mark.parametrize(
-    "accident",
-    [
-        *RESTARTS,
-        *DELETIONS,
-        *WISHES,
-        events.evict(0, when=moments.named),
-        events.delete_cluster(when=moments.at_once),
-    ],
-    ids=lambda accident: accident.says,
-)
-def test_a_creation_gets_over_it_at_any_moment(explorer: Explorer, accident: Event) -> None:
-    explorer.interrupt(CREATION, [accident])
+@pytest.mark.parametrize("job", [Job("a creation", accident.says) for accident in ALL["a creation"][1]], ids=str)
+def test_a_creation_gets_over_it_at_any_moment(explored: Callable[[Job], None], job: Job) -> None:
+    explored(job)
+
+
+@pytest.mark.parametrize("job", [Job("a scale-out", accident.says) for accident in ALL["a scale-out"][1]], ids=str)
+def test_a_scale_out_gets_over_it_at_any_moment(explored: Callable[[Job], None], job: Job) -> None:
+    explored(job)
+
+
+@pytest.mark.parametrize("job", [Job("a scale-in", accident.says) for accident in ALL["a scale-in"][1]], ids=str)
+def test_a_scale_in_gets_over_it_at_any_moment(explored: Callable[[Job], None], job: Job) -> None:
+    explored(job)
+
+
+@pytest.mark.parametrize("job", [Job("a replacement", accident.says) for accident in ALL["a replacement"][1]], ids=str)
+def test_a_replacement_gets_over_it_at_any_moment(explored: Callable[[Job], None], job: Job) -> None:
+    explored(job)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.simulation import scenarios
+from tests.simulation.crew import Job
 
 if TYPE_CHECKING:
-    from tests.simulation.explore import Explorer
-    from tests.simulation.scenario import Scenario
+    from collections.abc import Callable
 
 
-@pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda scenario: scenario.name)
-def test_it_ends_as_it_must_whatever_goes_wrong_on_the_way(explorer: Explorer, scenario: Scenario) -> None:
-    explorer.explore(scenario)
+@pytest.mark.parametrize("job", [Job(scenario.name) for scenario in scenarios.ALL], ids=str)
+def test_it_ends_as_it_must_whatever_goes_wrong_on_the_way(explored: Callable[[Job], None], job: Job) -> None:
+    explored(job)

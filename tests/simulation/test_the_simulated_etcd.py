@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 import pytest
 
 from etcd_operator.resources.kinds import Kind
-from tests.simulation.etcd import Etcd, Exit, Launch, Process
+from tests.simulation.etcd import Etcd
 from tests.simulation.kubernetes import ApiServer
+from tests.simulation.process import Exit, Launch, Process
 from tests.simulation.raft import cluster_id, first_members
 from tests.simulation.volumes import EMPTY, MOUNT, Files
 
@@ -30,6 +31,7 @@ def etcd() -> Etcd:
         labels = {"member": name}
         server.create(Kind.SERVICE, "shop", {"metadata": {"name": name}, "spec": {"selector": labels}})
         server.create(Kind.POD, "shop", {"metadata": {"name": name, "labels": labels}, "spec": {}})
+        server.patch(Kind.POD, "shop", name, {"metadata": {"uid": name}})
     return Etcd(server, volumes=dict.fromkeys(NAMES, CHECKED))
 
 
@@ -57,7 +59,7 @@ def stop(etcd: Etcd, *names: str, emptied: bool = False) -> None:
 
 
 def leader(etcd: Etcd) -> Process | None:
-    return next((etcd.processes[pod] for pod in etcd.leaders.values()), None)
+    return next(iter(etcd.leaders), None)
 
 
 def message(launched: Process | Exit) -> str:
@@ -83,7 +85,7 @@ def test_two_of_three_form_a_cluster_which_the_third_joins_late_with_either_stat
         start(later, "a")
         start(later, "b")
         start(later, "c", state=state)
-        assert [listed.started for listed in later.processes["a"].data.listed] == [True, True, True]
+        assert [listed.started for listed in later.processes["a"].data.journal.members] == [True, True, True]
 
 
 def test_emptied_members_form_an_empty_cluster_with_the_same_identifier(etcd: Etcd) -> None:
@@ -96,7 +98,7 @@ def test_emptied_members_form_an_empty_cluster_with_the_same_identifier(etcd: Et
         start(etcd, name)
     found = leader(etcd)
     assert found is not None
-    assert (found.data.cluster_id, found.data.puts) == (before, ())
+    assert (found.data.cluster_id, found.data.journal.puts) == (before, ())
 
 
 def test_two_emptied_members_out_vote_the_survivor_that_was_away(etcd: Etcd) -> None:
@@ -109,7 +111,7 @@ def test_two_emptied_members_out_vote_the_survivor_that_was_away(etcd: Etcd) -> 
     start(etcd, "b")
     start(etcd, "c")
     start(etcd, "a")
-    assert [process.data.puts for process in etcd.processes.values()] == [(), (), ()]
+    assert [process.data.journal.puts for process in etcd.processes.values()] == [(), (), ()]
 
 
 def test_a_peer_that_runs_keeps_an_emptied_member_from_a_new_start(etcd: Etcd) -> None:
@@ -146,7 +148,7 @@ def test_an_acknowledged_write_survives_the_loss_of_any_one_member(etcd: Etcd) -
         stop(later, lost)
         found = leader(later)
         assert found is not None
-        assert [put.key for put in found.data.puts] == [b"key"]
+        assert [put.key for put in found.data.journal.puts] == [b"key"]
 
 
 def test_a_survivor_answers_until_it_is_restarted(etcd: Etcd) -> None:

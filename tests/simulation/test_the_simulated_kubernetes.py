@@ -94,14 +94,15 @@ def test_the_status_and_the_rest_are_written_apart(server: ApiServer) -> None:
     assert (found["spec"]["x"], found["status"]["phase"]) == (1, "Running")
 
 
-def test_a_claim_stays_until_no_pod_uses_it(server: ApiServer) -> None:
+def test_a_claim_stays_until_no_pod_with_a_node_uses_it(server: ApiServer) -> None:
     etcd, volume = Etcd(server), {"name": "data", "persistentVolumeClaim": {"claimName": "one"}}
     server.create(Kind.CLAIM, "shop", body("one"))
-    server.create(Kind.POD, "shop", body("one", spec={"volumes": [volume]}))
+    server.create(Kind.POD, "shop", body("one", spec={"volumes": [volume], "nodeName": "node-0"}))
+    server.create(Kind.POD, "shop", body("two", spec={"volumes": [volume]}))
     server.delete(Kind.CLAIM, "shop", "one")
     release_claims(server, etcd)
     assert "deletionTimestamp" in server.get(Kind.CLAIM, "shop", "one")["metadata"]
-    server.delete(Kind.POD, "shop", "one")
+    server.remove(Kind.POD, "shop", "one")
     release_claims(server, etcd)
     assert server.find(Kind.CLAIM, "shop", "one") is None
 
@@ -142,14 +143,15 @@ def test_the_quota_refuses_in_kubernetes_words(server: ApiServer) -> None:
         server.create(Kind.CLAIM, "shop", body("two"))
 
 
-def test_a_formed_cluster_keeps_its_identifier_and_its_size(server: ApiServer) -> None:
+def test_a_formed_cluster_keeps_its_identifier_and_its_version(server: ApiServer) -> None:
     spec = {"replicas": 3, "version": "3.6.16", "image": {}, "resources": {}, "pod": {}, "etcd": {}}
     server.create(Kind.CLUSTER, "shop", body("orders", spec=spec))
     server.patch(Kind.CLUSTER, "shop", "orders", {"status": {"clusterID": "1"}}, status=True)
     with pytest.raises(Refused):
         server.patch(Kind.CLUSTER, "shop", "orders", {"status": {"clusterID": None}}, status=True)
     with pytest.raises(Refused):
-        server.patch(Kind.CLUSTER, "shop", "orders", {"spec": {"replicas": 5}})
+        server.patch(Kind.CLUSTER, "shop", "orders", {"spec": {"version": "3.6.17"}})
+    server.patch(Kind.CLUSTER, "shop", "orders", {"spec": {"replicas": 5}})
 
 
 def test_a_snapshot_of_the_server_goes_its_own_way(server: ApiServer) -> None:
@@ -166,7 +168,7 @@ def first_pod(world: World) -> Json:
 @pytest.mark.parametrize(
     ("accident", "cause"),
     [
-        (events.restart_containers(0, when=moments.at_once, emptied=True), Cause.DATA_LOST),
+        (events.restart_containers(0, when=moments.at_once, emptied=True), Cause.START_REFUSED),
         (events.restart_sandboxes(0, when=moments.at_once, emptied=True), Cause.DATA_LOST),
         (events.evict(0, when=moments.at_once), Cause.NODE),
         (events.restart_containers(0, when=moments.at_once), None),

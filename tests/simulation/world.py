@@ -17,30 +17,38 @@ from etcd_operator.etcd.errors import EtcdError
 from etcd_operator.events import Recorder
 from etcd_operator.kube.errors import KubeError, NotFound
 from etcd_operator.metrics import Metrics
+from etcd_operator.observe import parse
 from etcd_operator.reconcile import Reconciler
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.pod import StartCheckImage
 from etcd_operator.resources.secret import CA_BUNDLE, CERTIFICATE, ENDPOINTS, KEY
 from tests.simulation import invariants
+from tests.simulation.changes import Change
 from tests.simulation.controllers import collect_garbage, release_claims
 from tests.simulation.etcd import Etcd
 from tests.simulation.etcd_client import SimEtcdClient
 from tests.simulation.kubernetes import ApiServer, secret_data
 from tests.simulation.nodes import Nodes
-from tests.simulation.port import Crashed, Fate, SimKube
+from tests.simulation.port import SimKube
 from tests.simulation.scenario import NAME, NAMESPACE
+from tests.simulation.wire import Crashed, Fate, Wire
 
 if TYPE_CHECKING:
     import asyncio
 
     from etcd_operator.kube.port import Json
+    from etcd_operator.observation import Record
     from tests.simulation.port import Call
     from tests.simulation.scenario import Event, Scenario
 
 TICK = timedelta(seconds=1)
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LONGEST_PAUSE = timedelta(seconds=20)
 WRITES_PER_PHASE = 2
 """How many keys the application writes before, between and after the events of a scenario."""
+
+LEASE = 10.0
+"""Seconds that are left on the operator's Lease."""
 
 _GATE = StartCheckImage("example.com/etcd-operator:1", "IfNotPresent", ())
 _METRICS = Metrics()
@@ -50,21 +58,29 @@ _METRICS = Metrics()
 class History:
     """What has happened and must stay true.
 
-    `acknowledged` are the application's writes, `lived` the peer URLs of members that were listed as started while
-    clients could reach the cluster, `named` every member name that was ever recorded.
+    `acknowledged` are the application's writes. `lived` are members that were listed as started while clients could
+    reach the cluster, `voted` those that were voters then, `removed` those that etcd has removed, and `dismissed` those
+    that the operator asked it to remove, `expelled` those that somebody did: all by name. `named` is every name that was ever recorded, `retired` are those
+    that were to leave for good.
     """
 
     acknowledged: tuple[tuple[bytes, bytes], ...] = ()
     lived: frozenset[str] = frozenset()
+    voted: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    dismissed: frozenset[str] = frozenset()
+    expelled: frozenset[str] = frozenset()
     named: tuple[str, ...] = ()
+    retired: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
 class World:
     """One moment of one run.
 
-    `phase` is how many events of the scenario have come, `quiet` for how many ticks nothing has changed, `calls` what
-    the operator wrote in its last pass, `wake_after` when it wants to look again, in seconds.
+    `phase` is how many events of the scenario have come, `quiet` for how many ticks nothing has changed, `changed` when
+    something last did, `calls` what the operator wrote and changed in its last pass, `unseen` of which kinds it saw an
+    earlier state, `wake_after` when it wants to look again, in seconds.
     """
 
     scenario: Scenario
@@ -78,17 +94,20 @@ class World:
     phase: int = 0
     ticks: int = 0
     quiet: int = 0
-    calls: tuple[Call, ...] = ()
+    changed: datetime = START
+    calls: tuple[Call | Change, ...] = ()
+    unseen: frozenset[Kind] = frozenset()
     wake_after: float = 0.0
     story: tuple[str, ...] = field(default=(), repr=False)
     _draws: int = 0
+    _violated: invariants.Violated | None = None
 
     @classmethod
     def of(cls, scenario: Scenario, loop: asyncio.AbstractEventLoop) -> World:
         """The world in which the scenario's EtcdCluster was just created."""
         server = ApiServer(START)
         etcd = Etcd(server)
-        world = cls(scenario, server, etcd, Nodes(server, etcd), loop)
+        world = cls(scenario, server, etcd, Nodes.of(server, etcd), loop)
         scenario.before(world)
         world.create_cluster()
         return world
@@ -111,9 +130,14 @@ class World:
         return status
 
     @property
+    def record(self) -> Record:
+        """What the operator has recorded."""
+        return parse.record(self.status)
+
+    @property
     def members(self) -> tuple[str, ...]:
-        """The names of the first members as they are recorded."""
-        return tuple(self.status.get("bootstrap", {}).get("members", ()))
+        """The members that are to vote, as they are recorded."""
+        return self.record.members
 
     @property
     def formed(self) -> bool:
@@ -121,9 +145,15 @@ class World:
         return "clusterID" in self.status
 
     @property
+    def replicas(self) -> int:
+        """How many members are asked for; 0 without an EtcdCluster."""
+        return 0 if self.cluster is None else int(self.cluster["spec"]["replicas"])
+
+    @property
     def ended(self) -> bool:
-        """Whether everything has come, and nothing changes any more."""
-        return self.phase == len(self.scenario.script) and self.quiet > 1
+        """Whether everything has come, and nothing changes any more for as long as somebody might wait."""
+        calm = self.phase == len(self.scenario.script) and self.quiet > 1
+        return calm and self.server.now - self.changed >= self.scenario.patience
 
     def create_cluster(self) -> None:
         """What the user applies. What an earlier cluster of the name had is not this one's history."""
@@ -144,8 +174,11 @@ class World:
         if not self.operator_down:
             self._pass(fate or Fate())
         self._move()
-        self.quiet = self.quiet + 1 if self._changes() == before else 0
-        self.server.now += TICK + timedelta(seconds=self.wake_after if self.quiet else 0)
+        if self._changes() != before:
+            self.quiet, self.changed = 0, self.server.now
+        else:
+            self.quiet += 1
+        self.server.now += TICK + self._pause()
 
     def meet(self, event: Event) -> None:
         """Something comes from outside."""
@@ -153,18 +186,30 @@ class World:
         event.do(self)
         self.quiet = 0
 
-    def arrive(self, call: Call) -> None:
+    def arrive(self, call: Call | Change) -> None:
         """A call of an earlier leader arrives late. Whatever the server answers, nobody listens."""
         self.tell(f"late: {call}")
         invariants.permit(self, call, late=True)
+        self.history = invariants.remember(self, call)
         try:
-            call.carry_out(self.server)
-        except KubeError as error:
-            self.tell(f"      {error.message}")
+            if isinstance(call, Change):
+                call.carry_out(self.etcd)
+            else:
+                call.carry_out(self.server)
+        except (KubeError, EtcdError) as error:
+            self.tell(f"      {error}")
 
     def restart_operator(self) -> None:
         """A new process, which remembers nothing."""
         self.operator = None
+
+    def _pause(self) -> timedelta:
+        """How long nothing happens: the longer, the longer nothing has."""
+        if not self.quiet:
+            return timedelta()
+        if self.cluster is None:
+            return LONGEST_PAUSE
+        return min(timedelta(seconds=self.wake_after * 2 ** min(self.quiet - 1, 8)), LONGEST_PAUSE)
 
     def _come(self) -> None:
         script = self.scenario.script
@@ -173,11 +218,16 @@ class World:
             self.phase += 1
 
     def _pass(self, fate: Fate) -> None:
-        kube = SimKube(self.server, fate=fate, on_write=self._on_write)
-        client = SimEtcdClient(fate.stale_etcd or self.etcd, alive=kube.alive)
+        wire = Wire(fate, self._on_send)
+        kube, client = SimKube(self.server, wire), SimEtcdClient(self.etcd, wire)
         recorder = Recorder(kube, "simulated")
+
+        def draw() -> bytes:
+            client.look_no_more()  # names are drawn between looking and acting
+            return self._draw()
+
         if self.operator is None:
-            self.operator = Reconciler(kube, client, recorder, _METRICS, _GATE, NAMESPACE, NAME)
+            self.operator = Reconciler(kube, client, recorder, _METRICS, _GATE, NAMESPACE, NAME, lambda: LEASE)
         operator = replace(
             self.operator,
             kube=kube,
@@ -185,10 +235,11 @@ class World:
             recorder=recorder,
             clock=lambda: self.server.now,
             timer=(self.server.now - START).total_seconds,
-            entropy=self._draw,
+            entropy=draw,
             _patience=deepcopy(self.operator._patience),  # noqa: SLF001 - a copy of the world has its own
+            _memory=deepcopy(self.operator._memory),  # noqa: SLF001
         )
-        self.wake_after = 0.0
+        self.wake_after, self.unseen = 0.0, frozenset(fate.stale)
         try:
             self.wake_after = self.run.run_until_complete(operator.run_pass())
         except Crashed:
@@ -202,15 +253,22 @@ class World:
         else:
             self.operator = operator
             invariants.require(self, 0 <= self.wake_after <= 60, f"L4: looks again after {self.wake_after} s")
-        self.calls = tuple(kube.calls)
+        if self._violated is not None:
+            raise self._violated
+        self.calls = tuple(wire.sent)
 
     def _draw(self) -> bytes:
         self._draws += 1
         return hashlib.sha256(f"{self.ticks} {self._draws}".encode()).digest()
 
-    def _on_write(self, call: Call) -> None:
+    def _on_send(self, call: Call | Change) -> None:
         self.tell(str(call))
-        invariants.permit(self, call, late=False)
+        try:
+            invariants.permit(self, call, late=False)
+        except invariants.Violated as violated:
+            self._violated = violated  # the operator may meet another error in the same pass, and report that one
+            raise
+        self.history = invariants.remember(self, call)
 
     def _move(self) -> None:
         """One step of everything but the operator."""
@@ -243,7 +301,7 @@ class World:
         if data[ENDPOINTS].startswith(b"https:"):
             tls = Tls(data[CA_BUNDLE], data.get(CERTIFICATE), data.get(KEY), host)
         endpoint = Endpoint(pod["metadata"]["name"], f"{pod['status']['podIP']}:2379", tls)
-        client = SimEtcdClient(self.etcd, alive=lambda: None)
+        client = SimEtcdClient(self.etcd, Wire(Fate(), self._on_send))
         try:
             self.run.run_until_complete(client.put(endpoint, key, value, within=1))
         except EtcdError as error:

@@ -1,0 +1,7 @@
+"""Every guard that `make mutants` takes out."""
+
+from __future__ import annotations
+
+from tests.mutants import etcd_changes, intentions, objects, refusals
+
+ALL = (*etcd_changes.ALL, *intentions.ALL, *objects.ALL, *refusals.ALL)

@@ -1,0 +1,313 @@
+"""Without these, a process would start that must not, data would go that is needed, or an end would be missed."""
+
+from __future__ import annotations
+
+from tests.mutants.mutation import of
+
+MEMBERS = of(
+    "plan/members.py",
+    ("a Pod is admitted once", "        and not pod.serving\n", ""),
+    ("a Pod that goes is not admitted", "        and not pod.meta.deleting\n", ""),
+    ("nobody serves before the formation", "        situation.record.formed\n        and listed", "        listed"),
+    ("a member that never started does not serve", "        and listed.started\n", ""),
+    ("a learner does not serve", "        and not listed.is_learner\n", ""),
+    (
+        "clients reach no member that may still start empty",
+        "        and _is_withdrawn(situation, member)\n    )",
+        "    )",
+    ),
+    ("who is on its way out gets no Pod", "if not _stays_away(situation, member))", ")"),
+    (
+        "only who is on its way out stays away",
+        "if leaving is None or leaving.member != member or member in situation.seen.pods:",
+        "if leaving is None or member in situation.seen.pods:",
+    ),
+    (
+        "one that was stopped comes back while no quorum answers",
+        "return membership(situation) is not None",
+        "return True",
+    ),
+    ("one that was stopped to leave stays away", "return membership(situation) is not None", "return False"),
+    (
+        "one on a lost node may come back",
+        "        case Departure.NODE_LOST:\n            return False",
+        "        case Departure.NODE_LOST:\n            return True",
+    ),
+    ("a Pod is deleted once", "if reason and not pod.meta.deleting:", "if reason:"),
+    ("no Pod uses a claim that goes", "claim is not None and not claim.meta.deleting and", "claim is not None and"),
+    ("no Pod starts before its Secret is there", " and member in seen.secrets and", " and"),
+    (
+        "no first member starts before all names resolve",
+        "asked = (member,) if situation.record.formed else situation.record.members",
+        "asked = (member,)",
+    ),
+    (
+        "a Pod that ended is replaced",
+        "    if pod.finished:\n        return",
+        "    if pod.finished and pod.running:\n        return",
+    ),
+    (
+        "a Pod that may start empty and does not is replaced",
+        "permitted(situation, member) and not pod.first_start:",
+        "permitted(situation, member) and pod.finished:",
+    ),
+    (
+        "a Pod that lost its data is not started again",
+        "cause is Cause.DATA_LOST and permitted(situation, member) and not pod.first_start",
+        "cause is Cause.DATA_LOST and not pod.first_start",
+    ),
+    (
+        "no Pod that has lived is replaced after the formation, unless it has a problem",
+        "    if outdated and not (situation.record.formed and pod.lived and pod.problem is None):",
+        "    if outdated:",
+    ),
+    ("a Pod that asks a member is not deaf", "if urls.isdisjoint(pod.asks) else None", "if pod.asks else None"),
+    (
+        "only a Pod at the gate is deaf",
+        "if listed is None or not pod.at_gate or not pod.asks:",
+        "if listed is None or not pod.asks:",
+    ),
+    (
+        "no Pod is made with `new` after the formation",
+        "    if not record.formed:\n        return FirstStart(ClusterState.NEW",
+        "    if record.members:\n        return FirstStart(ClusterState.NEW",
+    ),
+    (
+        "no newcomer starts while no quorum can be asked",
+        "if listed is None and member in record.joining and not",
+        "if listed is None and member in record.left and not",
+    ),
+    (
+        "nobody starts empty without a permission",
+        "if listed is None or not permitted(situation, member):",
+        "if listed is None:",
+    ),
+    (
+        "nobody starts empty while no quorum can be asked",
+        "if listed is None or not permitted(situation, member):",
+        "if listed is not None and not permitted(situation, member):",
+    ),
+    (
+        "a newcomer asks only members that are healthy",
+        "for name in sorted(listed.healthy) if name != member)",
+        "for name in sorted(listed.voters) if name != member)",
+    ),
+    ("a newcomer knows which cluster it joins", "ask=ask, cluster_id=record.cluster_id)", "ask=ask)"),
+    ("a newcomer starts only if there is somebody to ask", " if ask else None", ""),
+    (
+        "a newcomer that was just promoted comes back without a quorum",
+        "    if listed is None and member in record.joining and not _is_withdrawn(situation, member):",
+        "    if listed is None and member in record.joining:",
+    ),
+    (
+        "a Pod that was made from another spec and does not run is replaced",
+        "    if outdated and not (situation.record.formed and pod.lived and pod.problem is None):",
+        "    if outdated and not situation.record.formed:",
+    ),
+    (
+        "a first start on a used volume is not tried again and again",
+        "permitted(situation, member) and not pod.first_start",
+        "permitted(situation, member)",
+    ),
+    (
+        "a suspected volume is looked at once",
+        "if suspect is None or not (suspect.pod_uid == pod.meta.uid or (refused and not pod.looks)):",
+        "if suspect is None:",
+    ),
+    ("a late Pod that does not look makes way for one that does", " or (refused and not pod.looks)", ""),
+    (
+        "a suspected volume is looked at",
+        "Restart(inspect=record.suspect(member) is not None)",
+        "Restart(inspect=False)",
+    ),
+    ("a volume that serves is not suspected", " and old.member not in healthy)", ")"),
+    (
+        "a newcomer's Pod makes way for a fresh claim",
+        "if waits and (claim is None or claim.meta.deleting) else None",
+        "if waits and claim is None else None",
+    ),
+    (
+        "a member's Pod stays on a claim that is going",
+        "    waits = pod.member in situation.record.joining and not pod.lived\n",
+        "    waits = not pod.lived\n",
+    ),
+    (
+        "who runs stays on a claim that is going",
+        "    waits = pod.member in situation.record.joining and not pod.lived\n",
+        "    waits = pod.member in situation.record.joining\n",
+    ),
+)
+
+LEFTOVERS = of(
+    "plan/leftovers.py",
+    (
+        "nothing is taken of who may still be listed",
+        "for leaver in record.left if _is_out(situation, leaver.member) for step",
+        "for leaver in record.left for step",
+    ),
+    (
+        "nothing is taken while no quorum can be asked",
+        "return listed is not None and situation.listed(member) is None",
+        "return situation.listed(member) is None",
+    ),
+    (
+        "nothing is taken of who is listed",
+        "return listed is not None and situation.listed(member) is None",
+        "return listed is not None",
+    ),
+    ("what has a bound claim is never a stray", "if claim.bound or claim.lost}", "if claim.lost}"),
+    ("what lost its volume is never a stray", "if claim.bound or claim.lost}", "if claim.bound}"),
+    ("what is recorded is never a stray", "sorted(labelled - with_data - named)", "sorted(labelled - with_data)"),
+    (
+        "what leaves is never a stray",
+        "named = {*record.present, *(leaver.member for leaver in record.left)}",
+        "named = {*record.present}",
+    ),
+    (
+        "a stray is taken only if it is not listed",
+        "sorted(labelled - with_data - named) if _is_out(situation, name)]",
+        "sorted(labelled - with_data - named)]",
+    ),
+    (
+        "a kept claim does not keep the record open",
+        "claimed = member in seen.claims and not leaver.keep_claim",
+        "claimed = member in seen.claims",
+    ),
+    ("who is still listed has not left", "return claimed or listed or any(", "return claimed or any("),
+    (
+        "who may be listed has not left",
+        "        isinstance(seen.etcd.members, Unknown) or situation.listed(member) is not None\n",
+        "        situation.listed(member) is not None\n",
+    ),
+    ("a claim is deleted after its Pod has ended", "at_once=at_once)\n        return\n", "at_once=at_once)\n"),
+    (
+        "a Pod is asked once to end",
+        "if not pod.meta.deleting or (at_once and not pod.meta.ending):",
+        "if not pod.meta.ending:",
+    ),
+    ("a claim that is to be kept is kept", "claims = {} if keep_claim else seen.claims", "claims = seen.claims"),
+    (
+        "only a node that does not answer is not waited for",
+        "return node is not None and not node.ready",
+        "return node is not None",
+    ),
+    (
+        "a node that may not be read is waited for",
+        "if pod.node is None or isinstance(nodes, Unknown):\n        return False",
+        "if pod.node is None or isinstance(nodes, Unknown):\n        return True",
+    ),
+    (
+        "a Pod on a node that is away is not waited for",
+        "if not pod.meta.deleting or (at_once and not pod.meta.ending):",
+        "if not pod.meta.deleting:",
+    ),
+)
+
+FOUNDATIONS = of(
+    "plan/foundations.py",
+    (
+        "no authority is made once a process may trust one",
+        "if name not in seen.secrets and may_make_authority(situation):",
+        "if name not in seen.secrets:",
+    ),
+    (
+        "no claim stands in for lost data",
+        "if member not in seen.claims and permitted(situation, member):",
+        "if member not in seen.claims:",
+    ),
+    ("somebody else's claim keeps its owner", " and claim.meta.owner in {None, identity.uid}", ""),
+    (
+        "a claim that goes keeps its owner",
+        "in {None, identity.uid} and not claim.meta.deleting",
+        "in {None, identity.uid}",
+    ),
+    (
+        "a budget that is right is not written",
+        "if voters is None or budget is None or budget.min_available == quorum(voters):",
+        "if voters is None or budget is None:",
+    ),
+    (
+        "a budget is not lowered while etcd cannot be asked",
+        "    if listed is None:\n        return None\n    return listed.size",
+        "    if listed is None:\n        return 1\n    return listed.size",
+    ),
+    (
+        "the budget counts the next voter before it votes",
+        " + (1 if promotable(situation, listed) is not None else 0)",
+        "",
+    ),
+    (
+        "the budget counts no learner that does not vote yet",
+        "(1 if promotable(situation, listed) is not None else 0)",
+        "len(listed.learners)",
+    ),
+)
+
+CREDENTIALS = of(
+    "plan/credentials.py",
+    (
+        "members and clients trust different authorities",
+        "return peer if tls.client is ClientTLS.OFF else (*peer, identity.client_ca_secret)",
+        "return peer",
+    ),
+    (
+        "no authority is made after the formation",
+        "return not situation.record.formed and not situation.seen.pods",
+        "return not situation.seen.pods",
+    ),
+    (
+        "no authority is made beside a process that may trust one",
+        "return not situation.record.formed and not situation.seen.pods",
+        "return not situation.record.formed",
+    ),
+    (
+        "a damaged authority signs nothing",
+        "            if problem is not None:\n                lost[name] = problem\n",
+        "",
+    ),
+    (
+        "a withdrawn permission stays withdrawn",
+        "if found is not None and found.data.get(keys.INITIAL_CLUSTER) == WITHDRAWN.encode():",
+        "if found is None and not member:",
+    ),
+    (
+        "nobody is permitted while etcd cannot be asked",
+        "    if isinstance(situation.seen.etcd.members, Unknown):\n        return False\n",
+        "",
+    ),
+    (
+        "a member that started is not permitted",
+        "if listed is None else not listed.started",
+        "if listed is None else True",
+    ),
+    (
+        "a member that left the list is not permitted",
+        "return member in situation.record.joining if listed is None else",
+        "return True if listed is None else",
+    ),
+    (
+        "a newcomer is permitted before it is listed",
+        "return member in situation.record.joining if listed is None else",
+        "return False if listed is None else",
+    ),
+    (
+        "a newcomer's Secret is written when the others are known",
+        "return member in situation.record.members or not isinstance(situation.seen.etcd.members, Unknown)",
+        "return True",
+    ),
+    ("a permission names the members that are not ours", "others=others)", "others=())"),
+    (
+        "a permission stands while etcd cannot be asked",
+        "if found is not None and isinstance(agreed, Unknown):",
+        "if found is None and isinstance(agreed, Unknown):",
+    ),
+    ("a Secret is written whole or not at all", "        if signed != wanted:\n            return None\n", ""),
+    ("a certificate that serves is kept", "return None if reason is None else str(reason)", "return str(reason)"),
+)
+
+ALL = (
+    *MEMBERS,
+    *LEFTOVERS,
+    *FOUNDATIONS,
+    *CREDENTIALS,
+)

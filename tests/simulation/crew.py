@@ -1,0 +1,68 @@
+"""Explores in as many processes as there are cores, because nothing in a simulation waits for anything but the processor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+from tests.simulation import interruptions, scenarios
+from tests.simulation.explore import Explorer, Tally
+from tests.simulation.quick import quiet_and_quick
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from concurrent.futures import Future
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A scenario to explore, or to interrupt by an accident: by name, because a job goes to another process."""
+
+    scenario: str
+    accident: str = ""
+
+    def __str__(self) -> str:
+        return self.accident or self.scenario
+
+    def run(self, explorer: Explorer) -> None:
+        """Do it; raises Violated."""
+        if not self.accident:
+            explorer.explore(next(found for found in scenarios.ALL if found.name == self.scenario))
+            return
+        base, accidents = interruptions.ALL[self.scenario]
+        explorer.interrupt(base, [found for found in accidents if found.says == self.accident])
+
+
+@dataclass(slots=True)
+class Crew:
+    """The processes, and the jobs that they were given."""
+
+    jobs: Iterable[Job]
+    _pool: ProcessPoolExecutor = field(init=False)
+    _results: dict[Job, Future[Tally]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=quiet_and_quick)
+        self._results = {job: self._pool.submit(_explored, job) for job in self.jobs}
+
+    def result(self, job: Job) -> Tally:
+        """What was tried for a job; raises Violated for what went wrong."""
+        return self._results[job].result()
+
+    def dismiss(self) -> None:
+        """End the processes, whatever they are at."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _explored(job: Job) -> Tally:
+    loop = asyncio.new_event_loop()
+    try:
+        explorer = Explorer(loop)
+        job.run(explorer)
+    finally:
+        loop.close()
+    return explorer.tally
