@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -61,6 +62,7 @@ def test_every_node_is_drained_in_turn_and_each_member_comes_back_as_it_was(orde
     with writing(orders, prefix="drained"):
         for node, member in sorted(places.items()):
             eventually(lambda: _may_be_evicted(orders, 1), within=30)
+            eventually(partial(_all_pods_may_be_made_again, orders.kube, node), within=60)
             orders.kube.kubectl("drain", node, *EVERYTHING, "--timeout=90s", timeout=100)
             eventually(lambda: _may_be_evicted(orders, 0), within=30)
             other = min(before - {member})
@@ -130,6 +132,13 @@ def _may_be_evicted(orders: EtcdCluster, number: int) -> None:
     assert budget["spec"]["minAvailable"] == members // 2 + 1
     allowed = budget["status"].get("disruptionsAllowed")
     assert allowed == number, f"{allowed} of {members} may be evicted, not {number}"
+
+
+def _all_pods_may_be_made_again(kube: Kube, node: str) -> None:
+    """Hold when each Pod of the node has an owner: those that empty a volume have none, and a drain refuses them."""
+    pods = kube.list(Kind.POD, fields=f"spec.nodeName={node}")
+    alone = [pod["metadata"]["name"] for pod in pods if not pod["metadata"].get("ownerReferences")]
+    assert not alone, f"Pods without an owner: {', '.join(alone)}"
 
 
 def _identities(orders: EtcdCluster) -> dict[str, tuple[int, str]]:

@@ -102,8 +102,10 @@ def test_emptied_members_stay_out_however_they_are_started_again_and_the_status_
 
     def the_status_says_why() -> None:
         blocked = orders.status()["plan"]["blocked"]
-        told = {block["action"].removeprefix("start ") for block in blocked if block["reason"] == "DataLost"}
+        of_data = [block for block in blocked if block["reason"] == "DataLost"]
+        told = {block["action"].removeprefix("start ") for block in of_data}
         assert told == set(victims), f"lost is {victims}, told is {blocked}"
+        assert all("forget what it acknowledged" in block["message"] for block in of_data), blocked
 
     def they_stay_out() -> None:
         with orders.etcd() as etcd:
@@ -121,7 +123,7 @@ def test_emptied_members_stay_out_however_they_are_started_again_and_the_status_
     for way in ways:
         loss.start_again(way)
         eventually(the_status_says_why, within=60)
-        assert "forget what it acknowledged" in orders.becomes_blocked("DataLost")
+        assert "no data is touched" in orders.becomes_blocked("NoQuorum")
         throughout(they_stay_out, seconds=WATCHED, every=1)
     takes_no_write_and_says_so(orders, survivors)
 

@@ -103,20 +103,26 @@ def _is_ours(kind: Kind, body: Json, uid: str) -> bool:
 
 
 async def _events(kube: Kube, namespace: str, bodies: list[Json], *, now: datetime) -> dict[str, Problem]:
-    """The newest warning about each object that has not got on for a while, by the object's UID."""
+    """The newest warning about each object that has not got on for a while, by the object's UID.
+
+    Why a Pod was not scheduled at once explains nothing any more: while that lasts, its own conditions say it.
+    """
     waiting = [body["metadata"]["uid"] for body in bodies if _waits(body, now)]
     answers = await asyncio.gather(
         *(kube.list(Kind.CORE_EVENT, namespace, fields=f"involvedObject.uid={uid},type=Warning") for uid in waiting)
     )
     found: dict[str, Problem] = {}
     for uid, events in zip(waiting, answers, strict=True):
-        if events:
-            newest = max(events, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+        if explaining := [event for event in events if event.get("reason") != "FailedScheduling"]:
+            newest = max(explaining, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
             found[uid] = Problem(Cause.STORAGE, f"{newest.get('reason', '')}: {newest.get('message', '')}")
     return found
 
 
 def _waits(body: Json, now: datetime) -> bool:
-    """Whether a Pod that was scheduled does not start, or a claim is not bound, for longer than `PATIENCE`."""
-    age = now - datetime.fromisoformat(body["metadata"]["creationTimestamp"])
-    return body.get("status", {}).get("phase") == "Pending" and age > PATIENCE
+    """Whether a Pod that was scheduled does not start, or a claim is not bound, for longer than `PATIENCE`.
+
+    A Pod at the gate is Pending as well, but has its volumes: what once kept it from starting is over.
+    """
+    age, status = now - datetime.fromisoformat(body["metadata"]["creationTimestamp"]), body.get("status", {})
+    return status.get("phase") == "Pending" and age > PATIENCE and not parse.has_begun(status)

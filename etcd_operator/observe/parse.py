@@ -179,9 +179,19 @@ def pod(body: Json) -> Pod:
         asks=_asks(body["spec"]),
         first_start=_is_first_start(body["spec"]),
         looks=bool(_container(body["spec"].get("initContainers", ()), START_CHECK_CONTAINER)),
-        lived=not {"running", "terminated"}.isdisjoint({*etcd.get("state", {}), *etcd.get("lastState", {})}),
+        lived=_has_run(etcd),
         pending_since=_moment(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "False" else None,
     )
+
+
+def has_begun(pod_status: Json) -> bool:
+    """Whether any container of the Pod has run: then its volumes were there."""
+    containers = (*pod_status.get("initContainerStatuses", ()), *pod_status.get("containerStatuses", ()))
+    return any(_has_run(container) for container in containers)
+
+
+def _has_run(container: Json) -> bool:
+    return not {"running", "terminated"}.isdisjoint({*container.get("state", {}), *container.get("lastState", {})})
 
 
 def _asks(spec: Json) -> tuple[str, ...]:

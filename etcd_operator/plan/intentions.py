@@ -14,7 +14,7 @@ from etcd_operator.api.cluster import OnScaleIn
 from etcd_operator.etcd.quorum import may_remove_dead
 from etcd_operator.observation import Cause, Departure, Leaver, Removal, Unknown
 from etcd_operator.plan.loss import loss, node_is_back
-from etcd_operator.plan.membership import membership
+from etcd_operator.plan.membership import is_ending, membership
 from etcd_operator.plan.model import Plan
 from etcd_operator.plan.placement import cheapest_to_lose, may_leave
 from etcd_operator.resources.names import WITHDRAWN
@@ -107,13 +107,15 @@ def _removal(situation: Situation, listed: Membership) -> Removal | None:
 def _still_holds(situation: Situation, listed: Membership, chosen: Removal) -> bool:
     """Whether the reason stands for which a member was chosen to leave.
 
-    Data that is lost does not come back by itself. A healthy member makes way for none that is in a worse state.
+    Data that is lost does not come back by itself. A healthy member makes way for none that is in a worse state, unless
+    its Pod is already being stopped: what is silent for a moment then must not leave in its place.
     """
     record, name = situation.record, chosen.member
     match chosen.cause:
         case Departure.SCALE_IN:
             worse = name in listed.healthy and any(other not in listed.healthy for other in record.members)
-            return len(record.members) > situation.spec.replicas and may_leave(listed, name) and not worse
+            stops = is_ending(situation, name) or (may_leave(listed, name) and not worse)
+            return len(record.members) > situation.spec.replicas and stops
         case Departure.DATA_LOST:
             return name not in listed.healthy
         case Departure.NODE_LOST:

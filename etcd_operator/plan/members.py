@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Cause, Departure, Suspect
 from etcd_operator.plan.credentials import permitted
 from etcd_operator.plan.foundations import is_void
@@ -62,17 +63,15 @@ def _may_serve(situation: Situation, member: str) -> bool:
 
 
 def suspect(situation: Situation) -> Plan | None:
-    """Record whose Pod did not start on its volume, so that the next Pod looks at it; forget it when the member serves.
+    """Record whose Pod did not start on its volume, so that the next Pod looks at it; forget it when that is over.
 
     A Pod that starts on data as usual has no start check, which would cost a second at each restart: the link on the
     volume refuses as well, but does not say why.
     """
     seen, record = situation.seen, situation.record
-    if not record.formed:
-        return None
-    listed = membership(situation)
-    healthy = frozenset[str]() if listed is None else listed.healthy
-    kept = tuple(old for old in record.suspects if old.member in record.present and old.member not in healthy)
+    kept = tuple(
+        old for old in record.suspects if old.member in record.present and not _has_recovered(situation, old.member)
+    )
     found = tuple(
         Suspect(name, pod.meta.uid)
         for name in record.present
@@ -86,6 +85,14 @@ def suspect(situation: Situation) -> Plan | None:
     names = ", ".join(new.member for new in found)
     why = f"{names} did not start on its volume, which the next Pod looks at" if found else "the volumes were looked at"
     return Plan("InspectVolumes", why, replace(record, suspects=(*kept, *found)), wake_after=0)
+
+
+def _has_recovered(situation: Situation, member: str) -> bool:
+    """Whether the member serves; before the formation, when none can, whether its etcd runs."""
+    if not situation.record.formed:
+        return _running(situation, member)
+    listed = membership(situation)
+    return listed is not None and member in listed.healthy
 
 
 def run(situation: Situation) -> Plan | None:
@@ -170,9 +177,7 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
     outdated = pod.meta.annotations.get(POD_HASH) != pod_hash(situation.identity, situation.spec, member)
     if outdated and not (situation.record.formed and pod.lived and pod.problem is None):
         return f"the Pod of {member} is not as specified"
-    if situation.record.formed:
-        return _unlooked(situation, pod) or _claimless(situation, pod) or _deaf(situation, pod)
-    return f"{member} did not start on its volume" if cause is Cause.START_REFUSED else None
+    return _unlooked(situation, pod) or _claimless(situation, pod) or _deaf(situation, pod)
 
 
 def _unlooked(situation: Situation, pod: Pod) -> str | None:
@@ -195,9 +200,9 @@ def _claimless(situation: Situation, pod: Pod) -> str | None:
 
 
 def _deaf(situation: Situation, pod: Pod) -> str | None:
-    """Why a Pod at the gate can never get through: none of those that it asks serves any more."""
+    """Why a Pod at the gate can never get through: none of those that it asks serves any more, though a quorum does."""
     listed = membership(situation)
-    if listed is None or not pod.at_gate or not pod.asks:
+    if listed is None or not pod.at_gate or not pod.asks or len(listed.healthy) < quorum(listed.size):
         return None
     urls = {url for name in listed.healthy for url in listed.voters[name].peer_urls}
     return f"none of the members that {pod.member} asks serves" if urls.isdisjoint(pod.asks) else None

@@ -82,12 +82,13 @@ def membership(situation: Situation) -> Membership | None:
         learners={name: entry for name, entry in ours.items() if entry.is_learner},
         foreign=tuple(foreign),
         healthy=healthy,
-        staying=frozenset(name for name in healthy if not _is_ending(situation, name)),
+        staying=frozenset(name for name in healthy if not is_ending(situation, name)),
         statuses=statuses,
         leader=next((name for name in sorted(healthy) if statuses[name].leader_id == voters[name].id), None),
     )
 
 
-def _is_ending(situation: Situation, member: str) -> bool:
+def is_ending(situation: Situation, member: str) -> bool:
+    """Whether the member's Pod is on its way out."""
     pod = situation.seen.pods.get(member)
     return pod is not None and pod.meta.deleting

@@ -14,10 +14,12 @@ from etcd_operator.plan.loss import loss
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Blocked
 from etcd_operator.plan.placement import cheapest_to_lose, may_leave
+from etcd_operator.resources.names import peer_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from etcd_operator.etcd.client import MemberList
     from etcd_operator.plan.membership import Membership
     from etcd_operator.plan.situation import Situation
 
@@ -66,11 +68,17 @@ def _of_membership(situation: Situation) -> Iterator[Blocked]:
 
 def _of_formation(situation: Situation) -> Iterator[Blocked]:
     agreed = situation.seen.etcd.members
-    if isinstance(agreed, Unknown) or record_formation(situation) is not None:
+    if isinstance(agreed, Unknown) or record_formation(situation) is not None or _is_given_up(situation, agreed):
         return
     names = ", ".join(entry.name or hex_id(entry.id) for entry in agreed.members)
     message = f"etcd lists {names}, which are not the first members: take the others out with etcdctl member remove"
     yield Blocked("record the formation", BlockReason.FOREIGN_MEMBER, message)
+
+
+def _is_given_up(situation: Situation, agreed: MemberList) -> bool:
+    """Whether those that answer belong to a first start that was given up: they run until they are taken away."""
+    given_up = {peer_url(situation.identity, leaver.member, situation.spec.tls) for leaver in situation.record.left}
+    return any(url in given_up for entry in agreed.members for url in entry.peer_urls)
 
 
 def _foreign(listed: Membership) -> Blocked:

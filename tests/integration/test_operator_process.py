@@ -132,7 +132,7 @@ def place(server: ApiServer, tmp_path: Path) -> Iterator[Place]:
 def test_four_lines_become_names_then_objects_then_pods(place: Place) -> None:
     with place.operator():
         place.settle()
-        members = set(place.status()["bootstrap"]["members"])
+        members = set(place.status()["membership"]["members"])
         assert len(members) == 3
         assert place.names("pods") == place.names("persistentvolumeclaims") == members
         assert place.names("services") == {"orders", *members}
@@ -237,7 +237,7 @@ def test_an_api_server_that_is_away_for_a_minute_is_waited_for(place: Place) -> 
         place.server.start()
         eventually(lambda: place.holder() and replica.metric(LEADING), within=15, what="it leads again")
         place.create("users")
-        eventually(lambda: place.status("users").get("bootstrap"), within=10, what="a new cluster is served")
+        eventually(lambda: place.status("users").get("membership"), within=10, what="a new cluster is served")
         place.comes_back(place.path("services", "orders"))
 
 
@@ -258,7 +258,7 @@ def test_an_api_of_somebody_else_that_is_out_of_order_does_not_keep_it_from_watc
         with place.operator():
             eventually(place.holder, within=10, what="it leads")
             place.create()
-            eventually(lambda: place.status().get("bootstrap"), within=3, what="the creation woke it")
+            eventually(lambda: place.status().get("membership"), within=3, what="the creation woke it")
     finally:
         place.server.request("DELETE", f"{API_SERVICES}/{BROKEN['metadata']['name']}")
 

@@ -37,7 +37,7 @@ MEMBERSHIP = of(
     ),
     (
         "a drain in flight counts as done",
-        "frozenset(name for name in healthy if not _is_ending(situation, name))",
+        "frozenset(name for name in healthy if not is_ending(situation, name))",
         "healthy",
     ),
 )
@@ -227,8 +227,8 @@ INTENTIONS = of(
     ),
     (
         "too many are taken out only while they are too many",
-        "return len(record.members) > situation.spec.replicas and may_leave(listed, name) and not worse",
-        "return may_leave(listed, name) and not worse",
+        "return len(record.members) > situation.spec.replicas and stops",
+        "return stops",
     ),
     (
         "a member that answers again stays",
@@ -274,14 +274,15 @@ INTENTIONS = of(
     ),
     (
         "a chosen member stays where it no longer may leave",
-        " and may_leave(listed, name) and not worse",
-        " and not worse",
+        "(may_leave(listed, name) and not worse)",
+        "not worse",
     ),
     (
         "a healthy member makes way for none in a worse state",
-        " and may_leave(listed, name) and not worse",
-        " and may_leave(listed, name)",
+        "(may_leave(listed, name) and not worse)",
+        "may_leave(listed, name)",
     ),
+    ("a member that is being stopped goes on leaving", "is_ending(situation, name) or (may_leave", "(may_leave"),
     (
         "a member that answers is not taken for one on a lost node",
         "return name not in listed.healthy and not node_is_back(situation, name)",

@@ -64,8 +64,23 @@ MEMBERS = of(
     ("a Pod that asks a member is not deaf", "if urls.isdisjoint(pod.asks) else None", "if pod.asks else None"),
     (
         "only a Pod at the gate is deaf",
-        "if listed is None or not pod.at_gate or not pod.asks:",
-        "if listed is None or not pod.asks:",
+        "if listed is None or not pod.at_gate or not pod.asks or",
+        "if listed is None or not pod.asks or",
+    ),
+    (
+        "a Pod is deaf only if a quorum serves without those that it asks",
+        " or len(listed.healthy) < quorum(listed.size):",
+        ":",
+    ),
+    (
+        "before the formation a suspicion ends when etcd runs",
+        "        return _running(situation, member)\n",
+        "        return False\n",
+    ),
+    (
+        "a suspicion ends only when the member serves",
+        "return listed is not None and member in listed.healthy",
+        "return True",
     ),
     (
         "no Pod is made with `new` after the formation",
@@ -120,7 +135,7 @@ MEMBERS = of(
         "Restart(inspect=record.suspect(member) is not None)",
         "Restart(inspect=False)",
     ),
-    ("a volume that serves is not suspected", " and old.member not in healthy)", ")"),
+    ("a volume that serves is not suspected", " and not _has_recovered(situation, old.member)", ""),
     (
         "a newcomer's Pod makes way for a fresh claim",
         "if waits and (claim is None or claim.meta.deleting) else None",

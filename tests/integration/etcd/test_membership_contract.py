@@ -136,9 +136,7 @@ async def _performed(play: Play, version: Version, lab: Lab) -> list[str]:
 
 
 @pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.name)
-def test_every_change_is_answered_as_the_contract_says(
-    came: dict[str, list[str] | BaseException], play: Play
-) -> None:
+def test_every_change_is_answered_as_the_contract_says(came: dict[str, list[str] | BaseException], play: Play) -> None:
     outcome = came[play.name]
     if isinstance(outcome, BaseException):
         _failed(outcome)

@@ -14,7 +14,7 @@ from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID, cluster_labels, member_labels
 from tests.builders import IDENTITY, MEMBERS, NOW, a_meta, cluster_json, object_json
 from tests.unit.fakes import FakeKube
-from tests.unit.observe.pods import INITIALIZING, PASSED, pod, waiting
+from tests.unit.observe.pods import INITIALIZING, PASSED, RUNNING, pod, waiting
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import Json
@@ -150,6 +150,23 @@ async def test_events_are_not_read_for_what_gets_on_or_was_just_made(kube: FakeK
     kube.put(Kind.CLAIM, UNBOUND)
     await kubernetes.read(kube, "shop", "orders", now=NOW - timedelta(seconds=25))
     assert ("list", "Event", "") not in kube.calls
+
+
+async def test_a_pod_at_the_gate_is_not_explained_by_what_once_kept_it_from_starting(kube: FakeKube) -> None:
+    body = pod(version=PASSED, check=RUNNING, etcd=INITIALIZING, phase="Pending")
+    kube.put(Kind.POD, body)
+    kube.put(Kind.CORE_EVENT, warning(body, reason="FailedMount", message='secret "orders-bbbbb" not found'))
+    seen = (await read(kube)).pods[MEMBER]
+    assert seen.at_gate
+    assert seen.problem is None
+
+
+async def test_a_pod_that_was_scheduled_is_not_explained_by_what_the_scheduler_said_before(kube: FakeKube) -> None:
+    kube.put(Kind.POD, UNMOUNTED)
+    kube.put(Kind.CORE_EVENT, warning(UNMOUNTED, reason="FailedScheduling", message="0/3 nodes are available"))
+    assert (await read(kube)).pods[MEMBER].problem is None
+    kube.put(Kind.CORE_EVENT, warning(UNMOUNTED, reason="FailedMount", message="not found", at="2026-11-22T12:00:20Z"))
+    assert (await read(kube)).pods[MEMBER].problem == Problem(Cause.STORAGE, "FailedMount: not found")
 
 
 async def test_events_that_cannot_be_read_are_an_error_like_any_other_read(kube: FakeKube) -> None:

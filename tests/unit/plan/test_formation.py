@@ -64,7 +64,9 @@ def test_a_list_of_other_members_than_the_named_ones_is_not_this_cluster(members
 def test_the_cluster_of_a_first_start_that_was_given_up_is_not_taken_for_the_new_one() -> None:
     left = tuple(Leaver(name, keep_claim=False) for name in MEMBERS[:3])
     seen = with_record(an_observation(Stage.AGREED), members=MEMBERS[3:6], left=left)
-    assert not decide(seen).record.formed
+    plan = decide(seen)
+    assert not plan.record.formed
+    assert plan.blocked == ()
 
 
 def test_a_cluster_id_once_recorded_is_never_replaced() -> None:

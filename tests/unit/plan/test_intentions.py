@@ -450,6 +450,16 @@ def test_a_healthy_member_makes_way_for_none_that_is_in_a_worse_state() -> None:
     assert intended(seen).removing == Removal(C, Departure.SCALE_IN, "3 members are asked for, and there are 5")
 
 
+def test_a_member_that_is_being_stopped_goes_on_leaving_when_another_is_silent_for_a_moment() -> None:
+    seen = having(silent(FIVE, C), a_pod(B, voter=True, deleting=True))
+    assert intend(situation(with_spec(removing(seen, B, Departure.SCALE_IN), replicas=3))) is None
+
+
+def test_a_member_that_is_being_stopped_stays_when_it_is_wanted_again() -> None:
+    seen = having(FIVE, a_pod(B, voter=True, deleting=True))
+    assert intended(removing(seen, B, Departure.SCALE_IN)).removing is None
+
+
 def test_one_too_many_stays_while_no_quorum_would_stand_without_it() -> None:
     seen = with_spec(removing(silent(FIVE, C, D, E), B, Departure.SCALE_IN), replicas=3)
     assert intended(seen).removing is None

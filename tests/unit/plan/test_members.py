@@ -321,6 +321,11 @@ def test_a_newcomer_at_the_gate_whom_nobody_can_tell_of_its_place_gets_another_p
     assert done(plan) == {f"delete Pod {D}"}
 
 
+def test_a_newcomer_at_the_gate_stays_while_no_quorum_is_heard() -> None:
+    seen = having(silent(NEWCOMER, ONE, C), a_gate_pod(D, asks=(C,)))
+    assert run(situation(seen)) is None
+
+
 @pytest.mark.parametrize("lived", [True, False])
 @pytest.mark.parametrize("claim", [None, a_claim(D, deleting=True)], ids=["gone", "going"])
 def test_a_newcomer_that_has_not_run_makes_way_for_one_with_a_claim(claim: Claim | None, *, lived: bool) -> None:

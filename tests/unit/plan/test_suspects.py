@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from etcd_operator.api.conditions import BlockReason
 from etcd_operator.observation import Cause, Problem, Suspect
 from etcd_operator.plan.members import run, suspect
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.pod import START_CHECK_CONTAINER
 from tests.builders import MEMBERS, Stage, a_pod, an_observation, having, silent, with_newcomers, with_record, without
-from tests.unit.plan.decide import body_of, done, situation
+from tests.unit.plan.decide import body_of, decide, done, situation
 
 if TYPE_CHECKING:
     from etcd_operator.observation import Observation, Record
@@ -22,6 +23,7 @@ A, B, C, D = MEMBERS[:4]
 REFUSED = Problem(Cause.START_REFUSED, "the volume has not what starts etcd")
 STUCK = having(silent(STABLE, C), a_pod(C, running=False, problem=REFUSED))
 UID = STUCK.pods[C].meta.uid
+FIRST = having(an_observation(Stage.STARTED), a_pod(C, running=False, problem=REFUSED))
 SUSPECTED = with_record(STUCK, suspects=(Suspect(C, UID),))
 
 
@@ -57,8 +59,10 @@ def test_nobody_is_suspected_who_has_no_trouble_or_no_pod() -> None:
     assert suspect(situation(without(STUCK, Kind.POD, C))) is None
 
 
-def test_before_the_formation_nobody_is_suspected() -> None:
-    assert suspect(situation(having(an_observation(Stage.STARTED), a_pod(C, running=False, problem=REFUSED)))) is None
+def test_before_the_formation_a_suspicion_ends_when_etcd_runs() -> None:
+    seen = with_record(FIRST, suspects=(Suspect(C, UID),))
+    assert suspect(situation(seen)) is None
+    assert recorded(having(seen, a_pod(C))).suspects == ()
 
 
 def test_a_newcomer_can_be_suspected_like_any_member() -> None:
@@ -110,8 +114,13 @@ def test_only_the_next_pod_of_a_suspect_looks_at_the_volume(*, suspected: bool) 
     assert looks(without(SUSPECTED if suspected else STUCK, Kind.POD, C)) is suspected
 
 
-def test_before_the_formation_a_pod_that_did_not_start_is_replaced_at_once() -> None:
-    seen = having(an_observation(Stage.STARTED), a_pod(C, running=False, problem=REFUSED))
-    plan = run(situation(seen))
-    assert plan is not None
+def test_before_the_formation_a_pod_that_did_not_start_is_replaced_once_and_no_more() -> None:
+    assert recorded(FIRST).suspects == (Suspect(C, UID),)
+    seen = with_record(FIRST, suspects=(Suspect(C, UID),))
+    plan = decide(seen)
     assert done(plan) == {f"delete Pod {C}"}
+    another = a_pod(C, running=False, problem=REFUSED)
+    another = replace(another, meta=replace(another.meta, uid="another"), first_start=True, looks=True)
+    plan = decide(having(seen, another))
+    assert (plan.action, done(plan)) == ("FormCluster", set())
+    assert [block.reason for block in plan.blocked] == [BlockReason.START_REFUSED]
