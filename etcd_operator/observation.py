@@ -71,7 +71,7 @@ class Pod:
     `at_gate` is whether its start check runs, which for a newcomer means that everything is ready and it waits for etcd
     to list it. `asks` are the peer URLs that it asks there. `first_start` is whether it may start on an empty volume,
     `looks` whether it has a start check, `lived` whether its etcd has ever run. `pending_since` is since when no node
-    has taken it.
+    has taken it, `dismissed` since when clients are sent elsewhere because its member is about to leave.
     """
 
     meta: Meta
@@ -88,6 +88,7 @@ class Pod:
     looks: bool = False
     lived: bool = False
     pending_since: datetime | None = None
+    dismissed: datetime | None = None
 
     @property
     def serving(self) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from etcd_operator.api.cluster import ClusterSpec, Json
@@ -26,7 +27,7 @@ from etcd_operator.observation import (
 )
 from etcd_operator.observe.evidence import damage
 from etcd_operator.observe.words import last_word
-from etcd_operator.resources.ownership import MEMBER
+from etcd_operator.resources.ownership import DISMISSED, MEMBER
 from etcd_operator.resources.pod import (
     ETCD_CONTAINER,
     PERMISSION_VARIABLE,
@@ -180,8 +181,15 @@ def pod(body: Json) -> Pod:
         first_start=_is_first_start(body["spec"]),
         looks=bool(_container(body["spec"].get("initContainers", ()), START_CHECK_CONTAINER)),
         lived=_has_run(etcd),
+        dismissed=_dismissed(identity),
         pending_since=_moment(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "False" else None,
     )
+
+
+def _dismissed(identity: Meta) -> datetime | None:
+    """Since when clients are sent elsewhere; None if the operator did not write it so."""
+    written = identity.annotations.get(DISMISSED, "")
+    return datetime.fromtimestamp(float(written), UTC) if re.fullmatch(r"\d{1,10}\.\d{3}", written) else None
 
 
 def has_begun(pod_status: Json) -> bool:

@@ -4,7 +4,7 @@
 | --- | --- |
 | remove a learner that nobody wants | always: it has no vote |
 | promote the learner | it runs and has caught up, and the disruption budget has room for one more voter |
-| take out who leaves | dead: a newcomer stands ready, or none is needed; healthy: it leads no more, and has stopped |
+| take out who leaves | dead: a newcomer stands ready, or none is needed; healthy: see `_retirement` |
 | add a newcomer as a learner | it stands at the gate, there is no other learner, and enough voters are healthy |
 
 A newcomer is never in the list before everything it needs is ready (docs/adr/0006-gate.md), so no change of the members
@@ -13,6 +13,7 @@ waits for a Pod, a volume or an image.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.conditions import BlockReason
@@ -28,10 +29,11 @@ from etcd_operator.observation import Cause, Departure, Unknown
 from etcd_operator.plan.credentials import permission
 from etcd_operator.plan.loss import loss
 from etcd_operator.plan.membership import membership
-from etcd_operator.plan.model import AddLearner, Delete, MoveLeader, Plan, Promote, Remove
+from etcd_operator.plan.model import AddLearner, Delete, MoveLeader, Patch, Plan, Promote, Remove
 from etcd_operator.plan.placement import on_cordoned_node, successor
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, peer_url
+from etcd_operator.resources.ownership import dismissal
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 
 if TYPE_CHECKING:
@@ -42,6 +44,13 @@ if TYPE_CHECKING:
 
 SOON = 0.25
 """Seconds between two looks while etcd changes: Kubernetes does not tell when a learner has caught up."""
+
+DISMISSAL = timedelta(seconds=0.3)
+"""For how long new clients are sent elsewhere before a member stops: the proxies of all nodes know after half of it.
+
+A client that is told to go elsewhere dials again at once. If a proxy sends it to the same member, which is closed by
+then, it waits for a second: long enough for a write to fail.
+"""
 
 LOOK_AGAIN = 5.0
 """Seconds between two looks while a node is away: whatever else happens is noticed as soon as ever."""
@@ -130,28 +139,50 @@ def _gets_on(situation: Situation, member: str) -> bool:
 
 
 def _departure(situation: Situation, listed: Membership, leaving: Removal) -> Plan | None:
-    name, healthy = leaving.member, len(listed.healthy)
     if leaving.cause is not Departure.SCALE_IN:
         return _replacement(situation, listed, leaving)
+    name = leaving.member
     removal = Remove(name, listed.voters[name].id, f"{name} leaves: {leaving.reason}")
-    if name not in listed.healthy:
-        return _step(situation, "ScaleIn", removal) if may_remove_dead(listed.size, healthy) else None
+    if name in listed.healthy:
+        return _retirement(situation, listed, removal)
+    return _step(situation, "ScaleIn", removal) if may_remove_dead(listed.size, len(listed.healthy)) else None
+
+
+def _retirement(situation: Situation, listed: Membership, removal: Remove) -> Plan | None:
+    """Take out a healthy member: it leads no more, gets no new clients, stops, and only then leaves the list.
+
+    So each client is told to go elsewhere, and goes to a member that stays.
+    """
+    name = removal.member
     if name == listed.leader:
         heir = successor(situation, listed)
         if heir is None:
             return _wait(situation, "ScaleIn", f"{name} leads, and no other voter can take over", soon=True)
         return _step(situation, "ScaleIn", _move(listed, heir, f"{name} leaves"))
     pod, staying = situation.seen.pods.get(name), len(listed.staying | {name})
-    if pod is not None and (pod.meta.deleting or may_stop(listed.size, staying)):
-        return _stop(situation, pod, leaving)
-    return _step(situation, "ScaleIn", removal) if may_remove_healthy(listed.size, staying) else None
+    if pod is not None and pod.meta.deleting:
+        return _wait(situation, "ScaleIn", f"waiting for {name} to stop", soon=True)
+    if not may_remove_healthy(listed.size, staying):
+        return None
+    if pod is not None and (dismissing := _dismissal(situation, pod)):
+        return dismissing
+    step: Step = removal
+    if pod is not None and may_stop(listed.size, staying):
+        step = Delete(Kind.POD, pod.meta, removal.why)
+    return _step(situation, "ScaleIn", step)
 
 
-def _stop(situation: Situation, pod: Pod, leaving: Removal) -> Plan:
-    """Stop a member before it leaves: etcd tells its clients to go elsewhere, which it does not when it is removed."""
-    if pod.meta.deleting:
-        return _wait(situation, "ScaleIn", f"waiting for {pod.member} to stop", soon=True)
-    return _step(situation, "ScaleIn", Delete(Kind.POD, pod.meta, f"{pod.member} leaves: {leaving.reason}"))
+def _dismissal(situation: Situation, pod: Pod) -> Plan | None:
+    """Send new clients to the others, until every node's proxy does so; None when that is done."""
+    if pod.serving:
+        why = f"{pod.member} is about to leave: clients go elsewhere"
+        dismissed = {"metadata": dismissal(situation.seen.at)}
+        return _step(situation, "ScaleIn", Patch(Kind.POD, pod.meta, dismissed, why))
+    passed = situation.seen.at - pod.dismissed if pod.dismissed is not None else DISMISSAL
+    if not timedelta(0) <= passed < DISMISSAL:
+        return None
+    reason = f"waiting until clients of {pod.member} go elsewhere"
+    return Plan("ScaleIn", reason, situation.record, wake_after=(DISMISSAL - passed).total_seconds())
 
 
 def _replacement(situation: Situation, listed: Membership, leaving: Removal) -> Plan | None:

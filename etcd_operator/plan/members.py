@@ -29,7 +29,7 @@ FORMING_WAKE = 0.25
 
 
 def admit(situation: Situation) -> Plan | None:
-    """Let clients reach each voter whose permission to start empty is withdrawn.
+    """Let clients reach each voter whose permission to start empty is withdrawn, and which is not about to leave.
 
     In this order no write is acknowledged through the Service to a member that could still start over from nothing.
     """
@@ -53,8 +53,10 @@ def _is_withdrawn(situation: Situation, member: str) -> bool:
 
 def _may_serve(situation: Situation, member: str) -> bool:
     listed = situation.listed(member)
+    leaving = situation.record.removing
     return (
         situation.record.formed
+        and (leaving is None or leaving.member != member)
         and listed is not None
         and listed.started
         and not listed.is_learner

@@ -17,6 +17,7 @@ from etcd_operator.resources.ownership import …
 CLUSTER, CLUSTER_UID, MEMBER, ROLE, VOTER, POD_HASH  # keys (and a value) of labels and annotations
 cluster_labels(identity)   member_labels(identity, member)   owner_reference(identity)
 voter_label() -> dict[str, str]       # what the operator adds to the Pod of a member that may take clients
+dismissal(at) -> Json                 # what takes it out of their way again, before the member leaves
 voter_selector(identity) -> dict[str, str]           # the Pods that have it
 metadata(identity, name, labels) -> Json             # of an object that goes with its EtcdCluster
 

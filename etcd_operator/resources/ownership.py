@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from etcd_operator.api import API_VERSION, GROUP
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from etcd_operator.api.cluster import Json
     from etcd_operator.resources.names import Identity
 
@@ -25,6 +27,9 @@ on an emptied volume.
 """
 
 VOTER = "voter"
+
+DISMISSED = f"{GROUP}/dismissed"
+"""On the Pod of a voter that is about to leave: since when clients are sent elsewhere, as seconds since the epoch."""
 
 POD_HASH = f"{GROUP}/pod-hash"
 
@@ -48,6 +53,11 @@ def member_labels(identity: Identity, member: str) -> dict[str, str]:
 def voter_label() -> dict[str, str]:
     """What the operator adds to the labels of a Pod that may take clients."""
     return {ROLE: VOTER}
+
+
+def dismissal(at: datetime) -> Json:
+    """What takes the Pod of a voter that is about to leave out of the client Service, with the time it is done."""
+    return {"labels": {ROLE: None}, "annotations": {DISMISSED: f"{at.timestamp():.3f}"}}
 
 
 def voter_selector(identity: Identity) -> dict[str, str]:

@@ -85,13 +85,13 @@ CHANGES = of(
     ),
     (
         "a stopped member leaves only while a quorum stands",
-        'return _step(situation, "ScaleIn", removal) if may_remove_dead(listed.size, healthy) else None',
+        'return _step(situation, "ScaleIn", removal) if may_remove_dead(listed.size, len(listed.healthy)) else None',
         'return _step(situation, "ScaleIn", removal)',
     ),
     (
         "a healthy member leaves only while a quorum stands without it",
-        'return _step(situation, "ScaleIn", removal) if may_remove_healthy(listed.size, staying) else None',
-        'return _step(situation, "ScaleIn", removal)',
+        "    if not may_remove_healthy(listed.size, staying):\n        return None\n",
+        "",
     ),
     ("a drain in flight counts before a member is stopped", "len(listed.staying | {name})", "len(listed.healthy)"),
     ("a leader hands over before it leaves", "    if name == listed.leader:\n", "    if name == listed.size:\n"),
@@ -102,18 +102,33 @@ CHANGES = of(
     ),
     (
         "a member is stopped only while the others are a quorum",
-        "(pod.meta.deleting or may_stop(listed.size, staying)):",
-        "(pod.meta.deleting or staying):",
+        "if pod is not None and may_stop(listed.size, staying):",
+        "if pod is not None and staying:",
     ),
     (
         "a member stops before it leaves, so that its clients are told",
-        "(pod.meta.deleting or may_stop(listed.size, staying)):",
-        "pod.meta.deleting:",
+        "if pod is not None and may_stop(listed.size, staying):",
+        "if pod is not None and not staying:",
     ),
     (
         "a Pod is asked once to stop",
-        '    if pod.meta.deleting:\n        return _wait(situation, "ScaleIn"',
-        '    if pod.finished:\n        return _wait(situation, "ScaleIn"',
+        "if pod is not None and pod.meta.deleting:\n        return _wait(situation",
+        "if pod is not None and pod.finished:\n        return _wait(situation",
+    ),
+    (
+        "no client is sent to a member that is about to stop",
+        "    if pod is not None and (dismissing := _dismissal(situation, pod)):\n        return dismissing\n",
+        "",
+    ),
+    (
+        "every proxy has time to send clients elsewhere",
+        "if not timedelta(0) <= passed < DISMISSAL:",
+        "if not timedelta(0) <= passed < timedelta(0):",
+    ),
+    (
+        "a clock that was wrong keeps no member",
+        "if not timedelta(0) <= passed < DISMISSAL:",
+        "if not passed < DISMISSAL:",
     ),
     (
         "a member that answers is not replaced",

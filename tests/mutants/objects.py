@@ -8,7 +8,12 @@ MEMBERS = of(
     "plan/members.py",
     ("a Pod is admitted once", "        and not pod.serving\n", ""),
     ("a Pod that goes is not admitted", "        and not pod.meta.deleting\n", ""),
-    ("nobody serves before the formation", "        situation.record.formed\n        and listed", "        listed"),
+    ("nobody serves before the formation", "        situation.record.formed\n        and (leaving", "        (leaving"),
+    (
+        "who is about to leave gets no clients back",
+        "        and (leaving is None or leaving.member != member)\n",
+        "",
+    ),
     ("a member that never started does not serve", "        and listed.started\n", ""),
     ("a learner does not serve", "        and not listed.is_learner\n", ""),
     (

@@ -10,6 +10,7 @@ import pytest
 from etcd_operator.observation import Cause, Problem
 from etcd_operator.observe import parse
 from etcd_operator.resources.names import peer_url
+from etcd_operator.resources.ownership import DISMISSED, dismissal
 from etcd_operator.resources.pod import ClusterState, FirstStart, Restart, member_pod
 from etcd_operator.startcheck import ExitCode, Verdict
 from tests.builders import GATE, IDENTITY, MEMBERS, a_spec
@@ -300,3 +301,17 @@ def test_a_pod_that_no_node_takes_tells_since_when() -> None:
     taken = {"type": "PodScheduled", "status": "True"} | since
     assert parse.pod({**pod(), "status": {"conditions": [taken]}}).pending_since is None
     assert parse.pod({**pod(node=None), "status": {"phase": "Pending"}}).pending_since is None
+
+
+def test_since_when_clients_are_sent_elsewhere_is_read_as_it_was_written() -> None:
+    at = datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=UTC)
+    body = pod()
+    body["metadata"]["annotations"] = dismissal(at)["annotations"]
+    assert parse.pod(body).dismissed == at
+
+
+@pytest.mark.parametrize("written", ["", "yesterday", "nan", "1e99", "99999999999999999.000"])
+def test_what_the_operator_did_not_write_says_nothing_of_that(written: str) -> None:
+    body = pod()
+    body["metadata"]["annotations"] = {DISMISSED: written}
+    assert parse.pod(body).dismissed is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Departure, Removal
 from etcd_operator.plan.changes import LOOK_AGAIN, change
-from etcd_operator.plan.model import AddLearner, Delete, MoveLeader, Promote, Remove
+from etcd_operator.plan.model import AddLearner, Delete, MoveLeader, Patch, Promote, Remove
 from tests.builders import (
     MEMBERS,
     NOW,
@@ -21,6 +21,7 @@ from tests.builders import (
     a_budget,
     a_member,
     a_node,
+    a_pod,
     an_observation,
     having,
     led_by,
@@ -124,7 +125,7 @@ def test_of_a_member_that_may_be_replaced_now_nothing_is_awaited() -> None:
 
 def test_a_pod_that_is_deleted_is_the_very_one_that_was_seen() -> None:
     seen = leaving(FIVE, E)
-    other = replace(seen.pods[E], meta=replace(seen.pods[E].meta, uid="another"))
+    other = replace(a_pod(E), meta=replace(a_pod(E).meta, uid="another"))
     (step,) = changed(having(seen, other)).steps
     assert isinstance(step, Delete)
     assert step.target.uid == "another"
@@ -161,5 +162,7 @@ def test_no_change_ever_leaves_fewer_healthy_voters_than_a_quorum(size: int, dat
                 assert size == 1 or len(healthy) >= quorum(size + 1)
             case MoveLeader(member=member):
                 assert member in healthy - {chosen}
+            case Patch(target=target):
+                assert len(healthy - {target.name}) >= quorum(size - 1)
             case _:
                 assert isinstance(step, Remove)

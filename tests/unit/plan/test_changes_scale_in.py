@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from etcd_operator.observation import Departure, Removal
-from etcd_operator.plan.changes import SOON, change
-from etcd_operator.plan.model import Delete, MoveLeader, Remove
+from etcd_operator.plan.changes import DISMISSAL, SOON, change
+from etcd_operator.plan.model import Delete, MoveLeader, Patch, Remove
 from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.ownership import dismissal
 from tests.builders import (
     MEMBERS,
+    NOW,
     Stage,
     a_member,
     a_pod,
@@ -42,9 +46,35 @@ def leaving(seen: Observation, member: str, cause: Departure = Departure.SCALE_I
     return with_record(with_spec(seen, replicas=replicas), removing=Removal(member, cause, TOO_MANY))
 
 
-def test_a_healthy_follower_is_stopped_first() -> None:
+def dismissed(seen: Observation, *members: str, ago: timedelta = DISMISSAL) -> Observation:
+    """The same moment, after clients of `members` were sent elsewhere."""
+    return having(seen, *(replace(a_pod(member), dismissed=seen.at - ago) for member in members))
+
+
+LAST = dismissed(FIVE, E)
+
+
+def test_clients_of_a_healthy_follower_are_sent_elsewhere_first() -> None:
     plan = changed(leaving(FIVE, E))
-    assert plan.steps == (Delete(Kind.POD, FIVE.pods[E].meta, f"{E} leaves: {TOO_MANY}"),)
+    patch = {"metadata": dismissal(NOW)}
+    assert plan.steps == (Patch(Kind.POD, FIVE.pods[E].meta, patch, f"{E} is about to leave: clients go elsewhere"),)
+    assert (plan.action, plan.wake_after) == ("ScaleIn", SOON)
+
+
+def test_the_proxies_are_given_time_for_it() -> None:
+    plan = changed(leaving(dismissed(FIVE, E, ago=timedelta(seconds=0.1)), E))
+    assert waits(plan) == f"waiting until clients of {E} go elsewhere"
+    assert plan.wake_after == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [LAST, dismissed(FIVE, E, ago=timedelta(hours=-1)), having(FIVE, a_pod(E))],
+    ids=["in time", "by a clock that was ahead", "by hand"],
+)
+def test_it_is_stopped_when_they_have_had_it(seen: Observation) -> None:
+    plan = changed(leaving(seen, E))
+    assert plan.steps == (Delete(Kind.POD, seen.pods[E].meta, f"{E} leaves: {TOO_MANY}"),)
     assert (plan.action, plan.wake_after) == ("ScaleIn", SOON)
 
 
@@ -73,7 +103,8 @@ def test_the_leader_stays_while_nobody_can_take_over() -> None:
 def test_of_two_the_list_loses_the_member_before_it_stops() -> None:
     two = with_spec(an_observation(Stage.STABLE, members=2), replicas=1)
     seen = with_record(two, removing=Removal(B, Departure.SCALE_IN, TOO_MANY))
-    assert done(changed(seen)) == {f"remove {B}"}
+    assert done(changed(seen)) == {f"patch Pod {B}"}
+    assert done(changed(dismissed(seen, B))) == {f"remove {B}"}
 
 
 def test_of_two_the_leader_hands_over_as_well() -> None:
@@ -105,14 +136,14 @@ def test_nobody_is_stopped_or_removed_while_no_quorum_would_stand_without_it(see
 
 
 def test_four_of_five_may_spare_one() -> None:
-    assert done(changed(leaving(silent(FIVE, B), E))) == {f"delete Pod {E}"}
+    assert done(changed(leaving(silent(LAST, B), E))) == {f"delete Pod {E}"}
 
 
 def test_a_drain_in_flight_counts_as_done() -> None:
-    drained = having(FIVE, a_pod(C, deleting=True), a_pod(D, deleting=True))
+    drained = having(LAST, a_pod(C, deleting=True), a_pod(D, deleting=True))
     assert change(situation(leaving(drained, E))) is None
-    assert done(changed(leaving(having(FIVE, a_pod(C, deleting=True)), E))) == {f"delete Pod {E}"}
+    assert done(changed(leaving(having(LAST, a_pod(C, deleting=True)), E))) == {f"delete Pod {E}"}
 
 
 def test_nobody_is_added_meanwhile() -> None:
-    assert done(changed(with_newcomers(leaving(FIVE, E), F))) == {f"delete Pod {E}"}
+    assert done(changed(with_newcomers(leaving(LAST, E), F))) == {f"delete Pod {E}"}

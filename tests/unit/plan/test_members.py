@@ -195,6 +195,13 @@ def test_a_pod_that_is_ending_is_not_admitted() -> None:
     assert _admitted(seen) == {MEMBERS[1], MEMBERS[2]}
 
 
+def test_a_voter_that_is_about_to_leave_is_not_admitted_again() -> None:
+    seen = with_record(an_observation(Stage.WITHDRAWN), removing=Removal(ONE, Departure.SCALE_IN, "chosen"))
+    plan = admit(situation(seen))
+    assert plan is not None
+    assert done(plan) == {f"patch Pod {MEMBERS[1]}", f"patch Pod {MEMBERS[2]}"}
+
+
 def test_a_new_pod_of_a_voter_is_admitted_again() -> None:
     assert _admitted(having(an_observation(Stage.STABLE), a_pod(ONE))) == {ONE}
 
