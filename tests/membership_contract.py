@@ -129,7 +129,9 @@ class Play:
 class Stage(Protocol):
     """Where a play is performed. Members are called by their roles; those beyond the founders are newcomers."""
 
-    client: EtcdClient
+    @property
+    def client(self) -> EtcdClient:
+        """What calls the members."""
 
     async def found(self, count: int) -> None:
         """Start the first members at once; return when all of them serve, with the roles given out."""
@@ -290,7 +292,9 @@ ONE_DOWN = Play(
         Act("a healthy member is not removed", Remove("follower"), Refusal.UNHEALTHY_CLUSTER),
         Act("leadership does not go to the dead", Move("other"), SILENT_CHANGE),
         Act("the dead member is removed", Remove("other"), listed("leader", "follower")),
-        Act("then a learner is added", Add("passer-by"), listed("leader", "follower", "passer-by (learner) not started")),
+        Act(
+            "then a learner is added", Add("passer-by"), listed("leader", "follower", "passer-by (learner) not started")
+        ),
         Act("a learner may always go", Remove("passer-by"), listed("leader", "follower")),
         Act("of two, one is removed", Remove("follower"), "leader"),
         Act("and ends", Ends("follower"), REMOVED),

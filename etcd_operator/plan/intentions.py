@@ -32,7 +32,7 @@ def settle(situation: Situation) -> Plan | None:
     """Take over what etcd's list says: who votes is a member, who is no longer listed has left.
 
     The claim of a member is taken away only if the operator itself removed it: whoever took it out by hand may still
-    want its data.
+    want its data, of a newcomer as well, which may have voted before that was recorded.
     """
     listed = membership(situation)
     if listed is None:
@@ -53,7 +53,7 @@ def settle(situation: Situation) -> Plan | None:
         left=(
             *(leaver for leaver in record.left if leaver.member not in votes),
             *(Leaver(name, keep_claim=keep or name != ours) for name in expelled),
-            *(Leaver(name, keep_claim=False) for name in turned_away),
+            *(Leaver(name, keep_claim=True) for name in turned_away),
         ),
     )
     words = [f"{name} votes" for name in votes] + [f"{name} has left etcd's list" for name in (*expelled, *turned_away)]

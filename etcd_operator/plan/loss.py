@@ -47,7 +47,7 @@ def loss(situation: Situation, member: str) -> Loss | None:
 def _data_lost(situation: Situation, member: str) -> Loss | None:
     seen = situation.seen
     pod, claim = seen.pods.get(member), seen.claims.get(member)
-    if permitted(situation, member):
+    if permitted(situation, member) and not _is_damaged_newcomer(situation, pod):
         return None
     if claim is None:
         words = f"the claim of {member} is gone, and with it its data"
@@ -58,6 +58,12 @@ def _data_lost(situation: Situation, member: str) -> Loss | None:
     else:
         words = _another(situation, member)
     return Loss(Departure.DATA_LOST, words, seen.at) if words else None
+
+
+def _is_damaged_newcomer(situation: Situation, pod: Pod | None) -> bool:
+    """Whether the data of a member is damaged that has never served: it starts neither with it nor without it."""
+    damaged = pod is not None and pod.problem is not None and pod.problem.cause is Cause.DATA_DAMAGED
+    return situation.record.formed and damaged
 
 
 def _another(situation: Situation, member: str) -> str:

@@ -13,7 +13,7 @@ from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
-from etcd_operator.resources.ownership import POD_HASH, voter_label
+from etcd_operator.resources.ownership import POD_HASH, member_labels, voter_label
 from etcd_operator.resources.pod import ClusterState, FirstStart, Restart, member_pod, pod_hash
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 
@@ -32,8 +32,9 @@ def admit(situation: Situation) -> Plan | None:
     """Let clients reach each voter whose permission to start empty is withdrawn, and which is not about to leave.
 
     In this order no write is acknowledged through the Service to a member that could still start over from nothing.
+    A label that somebody took off is put back before: without it the member's Service leads nowhere.
     """
-    steps = tuple(
+    steps = tuple(_relabelled(situation)) or tuple(
         Patch(Kind.POD, pod.meta, {"metadata": {"labels": voter_label()}}, f"{member} may take clients")
         for member in situation.record.members
         if (pod := situation.seen.pods.get(member)) is not None
@@ -43,7 +44,16 @@ def admit(situation: Situation) -> Plan | None:
     )
     if not steps:
         return None
-    return Plan("AdmitMembers", f"{len(steps)} members may take clients", situation.record, steps, wake_after=0)
+    return Plan("AdmitMembers", "; ".join(step.why for step in steps), situation.record, steps, wake_after=0)
+
+
+def _relabelled(situation: Situation) -> Iterator[Patch]:
+    for name, pod in situation.seen.pods.items():
+        right = member_labels(situation.identity, name)
+        wrong = {key: value for key, value in right.items() if pod.meta.labels.get(key) != value}
+        if wrong and not pod.meta.deleting:
+            why = f"somebody changed the labels {', '.join(wrong)} of Pod {name}"
+            yield Patch(Kind.POD, pod.meta, {"metadata": {"labels": wrong}}, why)
 
 
 def _is_withdrawn(situation: Situation, member: str) -> bool:

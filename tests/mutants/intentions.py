@@ -57,8 +57,18 @@ LOSS = of(
     ),
     (
         "a member that may start empty has nothing to lose",
-        "    if permitted(situation, member):\n        return None\n",
+        "    if permitted(situation, member) and not _is_damaged_newcomer(situation, pod):\n        return None\n",
         "",
+    ),
+    (
+        "a member whose data is damaged before it served is lost, too",
+        "    if permitted(situation, member) and not _is_damaged_newcomer(situation, pod):",
+        "    if permitted(situation, member):",
+    ),
+    (
+        "before the formation damaged data is no loss",
+        "return situation.record.formed and damaged",
+        "return damaged",
     ),
     (
         "a claim that is gone is a loss",

@@ -8,6 +8,11 @@ MEMBERS = of(
     "plan/members.py",
     ("a Pod is admitted once", "        and not pod.serving\n", ""),
     ("a Pod that goes is not admitted", "        and not pod.meta.deleting\n", ""),
+    (
+        "labels are put back",
+        "if wrong and not pod.meta.deleting:",
+        "if wrong and pod.meta.deleting:",
+    ),
     ("nobody serves before the formation", "        situation.record.formed\n        and (leaving", "        (leaving"),
     (
         "who is about to leave gets no clients back",

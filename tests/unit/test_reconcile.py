@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from etcd_operator.metrics import Metrics
 from etcd_operator.patience import ETCD_QUIET, LAST_RETRY
 from etcd_operator.reconcile import Reconciler
 from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.ownership import ROLE
 from etcd_operator.resources.services import client_service
 from tests.builders import CLUSTER_ID, GATE, IDENTITY, NOW, a_member, a_member_list, a_status, cluster_json
 from tests.unit.fakes import FakeClock, FakeEtcd, FakeKube
@@ -53,7 +55,7 @@ class Stand:
             "shop",
             "orders",
             lambda: self.lease,
-            clock=lambda: NOW,
+            clock=lambda: NOW + timedelta(seconds=self.timer() - FakeClock.now),
             entropy=lambda: bytes(range(16)),
             timer=self.timer,
         )
@@ -313,6 +315,9 @@ async def scaling_in(stand: Stand) -> None:
     stand.kube.put(Kind.CLUSTER, {**body, "spec": {**body["spec"], "replicas": 1}})
     await stand.passes(1)
     leaver = stand.status["membership"]["removing"]["member"]
+    await stand.passes(1)
+    assert ROLE not in stand.kube.objects[Kind.POD, "shop", leaver]["metadata"]["labels"]
+    stand.timer.forward(1)
     await stand.passes(1)
     assert leaver not in stand.kube.named(Kind.POD)
 

@@ -124,7 +124,7 @@ def test_what_left_before_is_still_known() -> None:
 def test_a_newcomer_that_has_started_and_was_taken_out_never_comes_back() -> None:
     seen = withdrawn(with_newcomers(STABLE, D), D)
     record = settled(seen)
-    assert (record.joining, record.left) == ((), (Leaver(D, keep_claim=False),))
+    assert (record.joining, record.left) == ((), (Leaver(D, keep_claim=True),))
 
 
 @pytest.mark.parametrize("secret", [True, False])
@@ -418,7 +418,7 @@ def test_a_newcomer_whose_volume_is_not_empty_is_given_up() -> None:
 
 
 def test_a_newcomer_whose_etcd_has_run_and_that_is_not_in_the_list_never_comes_back() -> None:
-    assert settled(having(with_newcomers(STABLE, D), a_pod(D))).left == (Leaver(D, keep_claim=False),)
+    assert settled(having(with_newcomers(STABLE, D), a_pod(D))).left == (Leaver(D, keep_claim=True),)
 
 
 def test_a_voter_that_was_given_up_while_it_was_promoted_is_a_member() -> None:

@@ -269,3 +269,12 @@ def test_a_newcomer_on_a_lost_node_is_lost_as_well() -> None:
     found = of(with_record(seen, joining=(D,)), D)
     assert found is not None
     assert found.cause is Departure.NODE_LOST
+
+
+def test_a_newcomer_whose_data_is_damaged_before_it_served_is_lost_once_the_cluster_has_formed() -> None:
+    damaged = a_pod(C, running=False, problem=Problem(Cause.DATA_DAMAGED, "the WAL is torn"))
+    late = listing(
+        silent(an_observation(Stage.FORMED), C), *(a_member(name) for name in (A, B)), a_member(C, started=False)
+    )
+    assert of(having(late, damaged)) is not None
+    assert of(having(silent(an_observation(Stage.STARTED)), damaged)) is None

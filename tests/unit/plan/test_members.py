@@ -12,6 +12,7 @@ from etcd_operator.plan.members import admit, await_all, run
 from etcd_operator.plan.model import Delete, Patch
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, initial_cluster, peer_url
+from etcd_operator.resources.ownership import MEMBER
 from etcd_operator.resources.pod import START_CHECK_CONTAINER
 from tests.builders import (
     CLUSTER_ID,
@@ -389,3 +390,22 @@ def test_a_newcomer_that_votes_and_cannot_start_over_takes_clients() -> None:
     plan = admit(situation(seen))
     assert plan is not None
     assert done(plan) == {f"patch Pod {D}"}
+
+
+@pytest.mark.parametrize("value", [None, "another"])
+def test_a_label_that_somebody_changed_is_put_back_first(value: str | None) -> None:
+    seen = an_observation(Stage.WITHDRAWN)
+    labels = {key: text for key, text in seen.pods[ONE].meta.labels.items() if key != MEMBER}
+    changed = labels if value is None else {**labels, MEMBER: value}
+    pod = replace(seen.pods[ONE], meta=replace(seen.pods[ONE].meta, labels=changed), member=value or ONE)
+    plan = admit(situation(replace(seen, pods={**seen.pods, ONE: pod})))
+    assert plan is not None
+    (step,) = plan.steps
+    assert isinstance(step, Patch)
+    assert step.patch == {"metadata": {"labels": {MEMBER: ONE}}}
+    assert plan.reason == f"somebody changed the labels {MEMBER} of Pod {ONE}"
+
+
+def test_the_labels_of_a_pod_that_is_ending_are_left_as_they_are() -> None:
+    meta = replace(a_pod(ONE, deleting=True).meta, labels={})
+    assert admit(situation(having(an_observation(Stage.STABLE), replace(a_pod(ONE), meta=meta)))) is None
