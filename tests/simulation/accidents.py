@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID, MEMBER, ROLE
 from tests.simulation import endings, events, moments
 from tests.simulation.scenario import NAME, Scenario, spec
 
@@ -105,19 +106,37 @@ INTACT = (
     ),
     *(
         Scenario(
-            f"the {kind.value.kind} {what} is deleted by hand",
+            f"the {kind.value.kind} {name.says} is deleted by hand",
             endings.replaced(0),
             script=(events.delete(kind, name, when=moments.admitted(3)),),
             disturbed_after=1,
         )
-        for kind, what, name in (
-            (Kind.SERVICE, "of clients", events.fixed(NAME)),
-            (Kind.SERVICE, "of a member", events.member(0)),
-            (Kind.BUDGET, "of the voters", events.fixed(NAME)),
-            (Kind.SECRET, "of clients", events.fixed(f"{NAME}-client")),
-            (Kind.SECRET, "of the operator", events.fixed(f"{NAME}-operator")),
-            (Kind.SECRET, "of a member", events.member(0)),
+        for kind, name in (
+            (Kind.SERVICE, events.fixed(NAME)),
+            (Kind.SERVICE, events.member(0)),
+            (Kind.BUDGET, events.fixed(NAME)),
+            (Kind.SECRET, events.fixed(f"{NAME}-client")),
+            (Kind.SECRET, events.fixed(f"{NAME}-operator")),
+            (Kind.SECRET, events.member(0)),
         )
+    ),
+    *(
+        Scenario(
+            f"the label {label} is taken off a Pod",
+            endings.replaced(0),
+            script=(events.unlabel(0, label, when=moments.admitted(3)),),
+            disturbed_after=1,
+        )
+        for label in (ROLE, MEMBER)
+    ),
+    Scenario(
+        "all labels are taken off a Pod, until it is deleted",
+        endings.replaced(0),
+        script=(
+            events.unlabel(0, CLUSTER, CLUSTER_UID, MEMBER, ROLE, when=moments.admitted(3)),
+            events.delete_pods(0, when=moments.calm),
+        ),
+        disturbed_after=1,
     ),
     Scenario(
         "a claim in use is deleted by hand",

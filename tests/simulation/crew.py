@@ -1,4 +1,4 @@
-"""Explores in as many processes as there are cores, because nothing in a simulation waits for anything but the processor."""
+"""Explores in as many processes as there are cores: nothing in a simulation waits for anything but the processor."""
 
 from __future__ import annotations
 

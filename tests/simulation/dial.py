@@ -21,7 +21,7 @@ def where(at: Endpoint, call: str) -> str:
 
 
 def refusal(at: Endpoint, call: str, text: str, *, changes: bool = False) -> EtcdError:
-    """etcd's answer that it will not, in its own words."""
+    """The answer of etcd that it will not, in its own words."""
     return error_of(where(at, call), code="UNKNOWN", text=f"etcdserver: {text}", connected=True, changes=changes)
 
 

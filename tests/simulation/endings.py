@@ -151,7 +151,8 @@ def unharmed(world: World) -> None:
 def serves_with(world: World, *, members: int) -> None:
     """That many voters serve, and the application can write."""
     _conditions(world, Available="True", Quorate="True")
-    voters = [member for leader in world.etcd.leaders for member in leader.data.journal.members if not member.is_learner]
+    listed = [member for leader in world.etcd.leaders for member in leader.data.journal.members]
+    voters = [member for member in listed if not member.is_learner]
     require(world, len(voters) == members, f"{len(voters)} members vote, expected {members}")
     require(world, world.write(b"the end", b""), "L1: the application cannot write")
 

@@ -228,7 +228,8 @@ class Etcd:
 
     def _voters(self, process: Process) -> list[Process]:
         """The other voters, by its own log, to which a process is connected."""
-        return [peer for peer in self.peers(process) if peer.data.member_id in process.data.journal.voters]
+        voters = process.data.journal.voters
+        return [peer for peer in self.peers(process) if peer.data.member_id in voters]
 
     def _elect(self, identifier: int) -> Process | None:
         """The worst choice that raft allows: of all who can win, one whose log is the least up to date."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from tests.simulation.changes import Add, Remove
     from tests.simulation.nodes import Nodes
     from tests.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The name that an object has in a world."""
+
+    says: str
+    of: Callable[[World], str]
 
 
 def change(says: str, part: Json, *, when: Callable[[World], bool]) -> Event:
@@ -46,14 +54,25 @@ def create_again(*, when: Callable[[World], bool]) -> Event:
     return Event("the EtcdCluster is created again", when, lambda world: world.create_cluster())
 
 
-def delete(kind: Kind, name: Callable[[World], str], *, when: Callable[[World], bool]) -> Event:
+def delete(kind: Kind, what: Name, *, when: Callable[[World], bool]) -> Event:
     """Somebody deletes an object by hand, if it is there."""
 
     def do(world: World) -> None:
-        if world.server.find(kind, NAMESPACE, name(world)) is not None:
-            world.server.delete(kind, NAMESPACE, name(world))
+        name = what.of(world)
+        if world.server.find(kind, NAMESPACE, name) is not None:
+            world.server.delete(kind, NAMESPACE, name)
 
-    return Event(f"a {kind.value.kind} is deleted by hand", when, do)
+    return Event(f"the {kind.value.kind} {what.says} is deleted by hand", when, do)
+
+
+def unlabel(number: int, *labels: str, when: Callable[[World], bool]) -> Event:
+    """Somebody takes labels off the Pod of a member."""
+
+    def do(world: World) -> None:
+        bare = {"metadata": {"labels": dict.fromkeys(labels)}}
+        world.server.patch(Kind.POD, NAMESPACE, world.record.present[number], bare)
+
+    return Event(f"the Pod of member {number} loses {len(labels)} labels", when, do)
 
 
 def create_foreign(kind: Kind, name: str, labels: dict[str, str], *, when: Callable[[World], bool]) -> Event:
@@ -64,14 +83,14 @@ def create_foreign(kind: Kind, name: str, labels: dict[str, str], *, when: Calla
     )
 
 
-def member(number: int) -> Callable[[World], str]:
+def member(number: int) -> Name:
     """The name of a member, by its place in the record."""
-    return lambda world: world.record.present[number]
+    return Name(f"of member {number}", lambda world: world.record.present[number])
 
 
-def fixed(name: str) -> Callable[[World], str]:
+def fixed(name: str) -> Name:
     """A name that is always the same."""
-    return lambda _: name
+    return Name(name, lambda _: name)
 
 
 def wipe_status(*parts: str, when: Callable[[World], bool]) -> Event:
@@ -114,7 +133,7 @@ def operator_starts(*, when: Callable[[World], bool]) -> Event:
     return Event("the operator comes up", when, do)
 
 
-def machines(says: str, do: Callable[[Nodes], None], *, when: Callable[[World], bool]) -> Event:
+def machines(says: str, do: Callable[[Nodes], object], *, when: Callable[[World], bool]) -> Event:
     """Something happens to nodes, images or quota."""
     return Event(says, when, lambda world: do(world.nodes))
 
@@ -221,9 +240,10 @@ def claims_lost(*numbers: int, when: Callable[[World], bool]) -> Event:
     def do(world: World) -> None:
         for pod in _pods(world, numbers, emptied=False):
             name = pod["metadata"]["name"]
-            world.etcd.destroy(world.server.get(Kind.CLAIM, NAMESPACE, name)["metadata"]["uid"])
-            world.server.patch(Kind.CLAIM, NAMESPACE, name, {"status": {"phase": "Lost"}}, status=True)
-            world.nodes.restart_sandbox(pod)
+            if uid := _claim_uid(world, name):
+                world.etcd.destroy(uid)
+                world.server.patch(Kind.CLAIM, NAMESPACE, name, {"status": {"phase": "Lost"}}, status=True)
+                world.nodes.restart_sandbox(pod)
 
     return Event(f"the volumes of members {numbers} are lost", when, do)
 
@@ -233,8 +253,10 @@ def delete_with_claims(*numbers: int, when: Callable[[World], bool]) -> Event:
 
     def do(world: World) -> None:
         for pod in _pods(world, numbers, emptied=False):
+            name = pod["metadata"]["name"]
             for kind in (Kind.CLAIM, Kind.POD):
-                world.server.delete(kind, NAMESPACE, pod["metadata"]["name"])
+                if world.server.find(kind, NAMESPACE, name) is not None:
+                    world.server.delete(kind, NAMESPACE, name)
 
     return Event(f"Pods and claims {numbers} are deleted", when, do)
 
@@ -245,7 +267,7 @@ def damage(number: int, *, when: Callable[[World], bool]) -> Event:
 
     def do(world: World) -> None:
         for pod in _pods(world, (number,), emptied=False):
-            uid = world.server.get(Kind.CLAIM, NAMESPACE, pod["metadata"]["name"])["metadata"]["uid"]
+            uid = _claim_uid(world, pod["metadata"]["name"])
             if uid in world.etcd.stored:
                 world.etcd.damaged[uid] = Exit(1, words)
                 world.nodes.restart_container(pod)
@@ -342,11 +364,16 @@ def _on(emptied: bool) -> str:  # noqa: FBT001 - a word for it
 
 def _pods(world: World, numbers: tuple[int, ...], *, emptied: bool) -> list[Json]:
     """The Pods of these members that exist, with their processes ended and their volumes emptied if asked for."""
-    found = [
-        pod for number in numbers if (pod := world.server.find(Kind.POD, NAMESPACE, world.record.present[number])) is not None
-    ]
+    members = (world.record.present[number] for number in numbers)
+    found = [pod for name in members if (pod := world.server.find(Kind.POD, NAMESPACE, name)) is not None]
     for pod in found if emptied else ():
-        claim = world.server.get(Kind.CLAIM, NAMESPACE, pod["metadata"]["name"])
-        if claim["metadata"]["uid"] in world.etcd.volumes:
-            world.etcd.empty(claim["metadata"]["uid"])
+        uid = _claim_uid(world, pod["metadata"]["name"])
+        if uid in world.etcd.volumes:
+            world.etcd.empty(uid)
     return found
+
+
+def _claim_uid(world: World, member: str) -> str:
+    """The UID of a member's claim; empty if it is gone."""
+    claim = world.server.find(Kind.CLAIM, NAMESPACE, member)
+    return "" if claim is None else str(claim["metadata"]["uid"])

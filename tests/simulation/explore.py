@@ -35,14 +35,19 @@ STALE = (Kind.CLUSTER, Kind.POD, Kind.CLAIM, Kind.SECRET, Kind.SERVICE, Kind.BUD
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment of the undisturbed run: the world just before a tick, and what came of the tick.
+    """A moment of the undisturbed run: the world just before a tick with its fingerprint, and what came of the tick.
 
     `calls` are the operator's writes in it, `phase` is how many events of the scenario had come after it.
     """
 
     world: World
+    mark: str
     calls: tuple[Call | Change, ...]
     phase: int
+
+    def is_like(self, other: Moment) -> bool:
+        """Whether nothing happened from the one to the other, so that the same disturbance has the same result."""
+        return self.mark == other.mark and not self.calls and not other.calls and self.phase == other.phase
 
 
 @dataclass(slots=True)
@@ -108,7 +113,7 @@ class Explorer:
             before = world.copy()
             world.tick()
             self.tally.ticks += 1
-            moments.append(Moment(before, world.calls, world.phase))
+            moments.append(Moment(before, mark, world.calls, world.phase))
         else:
             world.scenario.end(world)
         proven.update(met)
@@ -119,6 +124,8 @@ class Explorer:
             if moment.phase < moment.world.scenario.disturbed_after:
                 continue
             earlier = moments[:place]
+            if earlier and moment.is_like(earlier[-1]):
+                continue
             for fate in (*_mishaps(moment), *_stale(moment, earlier)):
                 yield self._under(moment, fate)
             for past in earlier[-LATEST:]:

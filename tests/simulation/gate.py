@@ -1,4 +1,4 @@
-"""What the members that run tell a start check which asks them (etcd_operator/gate.py), without its threads and sockets."""
+"""What members that run tell a start check which asks them (etcd_operator/gate.py), without threads and sockets."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@
 | I11 | no secret in status or events |
 | I14 | no process starts on an empty directory under an identity that clients could have written to |
 
-Besides: nothing foreign is touched, nothing is done while paused, no name is used twice, clients reach only voters whose
-permission of a first start is withdrawn, and the budget knows of a voter before it votes. I13 and the liveness rules are
-checked at the end of a run (endings.py).
+Besides: nothing foreign is touched, nothing is done while paused, no name is used twice, clients reach only voters
+whose permission of a first start is withdrawn and are sent elsewhere before one stops, and the budget knows of a voter
+before it votes. I13 and the liveness rules are checked at the end of a run (endings.py).
 """
 
 from __future__ import annotations
@@ -63,19 +63,29 @@ def permit(world: World, call: Call | Change, *, late: bool) -> None:
         if not late:
             _changes_safely(world, call)
         return
-    found = world.server.find(call.kind, call.namespace, call.name)
-    standing = call.precondition is None or (
-        found is not None
-        and call.precondition.uid == found["metadata"]["uid"]
-        and call.precondition.resource_version in (None, found["metadata"]["resourceVersion"])
-    )
-    if not standing or (call.verb is Verb.CREATE and found is not None):
+    if not _succeeds(world, call):
         return
     if call.kind is Kind.EVENT or call.status:
         _tells_no_secret(world, call)
         return
     require(world, late or not _paused(world), f"paused, but: {call}")
-    _touches_only_its_own(world, call, found)
+    _touches_only_its_own(world, call)
+    _writes_safely(world, call, late=late)
+
+
+def _succeeds(world: World, call: Call) -> bool:
+    """Whether the API server carries it out: nothing stands in the way of a new object, and no other than was seen."""
+    found = world.server.find(call.kind, call.namespace, call.name)
+    if call.verb is Verb.CREATE:
+        return found is None
+    return call.precondition is None or (
+        found is not None
+        and call.precondition.uid == found["metadata"]["uid"]
+        and call.precondition.resource_version in (None, found["metadata"]["resourceVersion"])
+    )
+
+
+def _writes_safely(world: World, call: Call, *, late: bool) -> None:
     match call.verb, call.kind:
         case Verb.CREATE, Kind.POD:
             _starts_what_may_start(world, call, late=late)
@@ -187,8 +197,9 @@ def _tells_no_secret(world: World, call: Call) -> None:
     require(world, not any(private in text for private in _PRIVATE), f"I11: a secret in {call}")
 
 
-def _touches_only_its_own(world: World, call: Call, found: Json | None) -> None:
+def _touches_only_its_own(world: World, call: Call) -> None:
     """By UID: a claim by its label, because it may have no owner, and everything else by its owner."""
+    found = world.server.find(call.kind, call.namespace, call.name)
     if found is None or world.cluster is None:
         return
     uid, about = world.cluster["metadata"]["uid"], found["metadata"]
@@ -240,11 +251,12 @@ def _disrupts_nothing(world: World, call: Call) -> None:
     require(world, not (force and call.name in known.voters), f"I3: force-deletes the Pod of a voter: {call}")
     if "deletionTimestamp" in body["metadata"]:
         return
-    if call.name in known.voters:
-        if call.name in known.healthy:
-            enough = len(known.healthy) - 1 >= quorum(known.size)
-            require(world, leaves and enough, f"I3: stops a member that serves: {call}")
-            return
+    if call.name in known.healthy:
+        enough = len(known.healthy) - 1 >= quorum(known.size)
+        require(world, leaves and enough, f"I3: stops a member that serves: {call}")
+        reached = ROLE in body["metadata"]["labels"] and Kind.POD not in world.unseen
+        require(world, not reached, f"stops a member to which clients are sent: {call}")
+        return
     ended = body["status"]["phase"] in {"Failed", "Succeeded"}
     spare = call.name in known.learners or (call.name not in world.history.lived and not known.runs(call.name))
     gone = call.name not in known.names and call.name not in record.present

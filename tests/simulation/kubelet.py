@@ -74,7 +74,9 @@ class Kubelet:
         """Whether the volume and the Secrets are there that the Pod mounts; an event tells what is not."""
         about = pod["metadata"]
         if self._claim_uid(pod) not in self.etcd.volumes:
-            self._warn(pod, "FailedMount", f'MountVolume.SetUp failed for volume "{claim_of(pod)}": path does not exist')
+            self._warn(
+                pod, "FailedMount", f'MountVolume.SetUp failed for volume "{claim_of(pod)}": path does not exist'
+            )
             return False
         for volume in pod["spec"]["volumes"]:
             source = volume.get("secret")
@@ -168,8 +170,8 @@ class Kubelet:
         )
         ended = started if isinstance(started, Exit) else before
         # Who ended before is called running only when it has lasted: else its status would change with each attempt.
-        trouble = None if ended is None else _crashed(pod, ended)
-        return replace(sandbox, trouble=trouble, running=not isinstance(started, Exit))
+        crashed = None if ended is None else _crashed(pod, ended)
+        return replace(sandbox, trouble=crashed, running=not isinstance(started, Exit))
 
     def _claim_uid(self, pod: Json) -> str:
         claim = self.server.find(Kind.CLAIM, pod["metadata"]["namespace"], claim_of(pod))

@@ -11,6 +11,7 @@ from tests.simulation import endings, events, moments
 from tests.simulation.changes import Add, Remove
 from tests.simulation.nodes import Nodes
 from tests.simulation.scenario import NAME, NAMESPACE, Scenario, spec
+from tests.simulation.truth import truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,9 +72,7 @@ def _healed(name: str, loss: Event, *later: Event, end: Callable[[World], None] 
 
 
 def _down(*numbers: int) -> tuple[Event, ...]:
-    return tuple(
-        events.on_node_of(number, "is off", Nodes.power_off, when=moments.admitted(3)) for number in numbers
-    )
+    return tuple(events.on_node_of(number, "is off", Nodes.power_off, when=moments.admitted(3)) for number in numbers)
 
 
 HEALED = (
@@ -230,7 +229,7 @@ def _foreign_voter(_: World) -> Add:
     return Add("http://elsewhere:2380", learner=False)
 
 
-def _like_ours(world: World) -> Add:
+def _like_ours(_: World) -> Add:
     return Add(f"https://{NAME}-zzzzz.{NAMESPACE}.svc:2380", learner=True)
 
 
@@ -242,6 +241,11 @@ def _remove_stranger(world: World) -> Remove:
 def _remove_last(world: World) -> Remove:
     members = world.etcd.leaders[0].data.journal.members
     return Remove(next(member.id for member in members if f"//{world.members[2]}." in member.peer_urls[0]))
+
+
+def _remove_unrecorded(world: World) -> Remove:
+    known = truth(world)
+    return Remove(next(known.members[name].id for name in sorted(known.voters) if name not in world.members))
 
 
 BY_HAND = (
@@ -274,6 +278,17 @@ BY_HAND = (
         endings.healthy(3, kept=1),
         script=(events.by_hand("somebody removes a member", _remove_last, when=moments.rested),),
         disturbed_after=1,
+    ),
+    Scenario(
+        "a newcomer is removed by hand before the record says that it votes",
+        endings.healthy(5, kept=1),
+        script=(
+            resized(5, when=moments.admitted(3)),
+            events.operator_stops(when=moments.unrecorded),
+            events.by_hand("somebody removes a member", _remove_unrecorded, when=moments.rested),
+            events.operator_starts(when=moments.calm),
+        ),
+        disturbed_after=4,
     ),
 )
 
@@ -402,4 +417,20 @@ EVICTED = Scenario(
     disturbed_after=2,
 )
 
-ALL = (*SCALED, TAKEN_BACK, UNLEARNT, EVICTED, KEPT, PAUSED, *HEALED, REBOOT, SILENT, *QUORUM_LOST, *WHILE_DOWN, CORDONED, FORBIDDEN, *BY_HAND, *STUCK)
+ALL = (
+    *SCALED,
+    TAKEN_BACK,
+    UNLEARNT,
+    EVICTED,
+    KEPT,
+    PAUSED,
+    *HEALED,
+    REBOOT,
+    SILENT,
+    *QUORUM_LOST,
+    *WHILE_DOWN,
+    CORDONED,
+    FORBIDDEN,
+    *BY_HAND,
+    *STUCK,
+)

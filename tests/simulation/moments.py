@@ -8,6 +8,7 @@ from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import ROLE
 from etcd_operator.resources.pod import START_CHECK_CONTAINER
 from tests.simulation.reconfiguration import HEALTH_INTERVAL
+from tests.simulation.truth import truth
 from tests.simulation.world import WRITES_PER_PHASE
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def pods_made(world: World) -> bool:
 
 def born_again(number: int) -> Callable[[World], bool]:
     """A member has another Pod than its first."""
-    return lambda world: f"pod-{world.record.present[number]}-2" in {
-        body["metadata"]["uid"] for body in world.server.list(Kind.POD)
-    }
+    return lambda world: (
+        f"pod-{world.record.present[number]}-2" in {body["metadata"]["uid"] for body in world.server.list(Kind.POD)}
+    )
 
 
 def running(count: int) -> Callable[[World], bool]:
@@ -78,6 +79,11 @@ def rested(world: World) -> bool:
 def learning(world: World) -> bool:
     """A newcomer is in etcd's list."""
     return any(member.is_learner for leader in world.etcd.leaders for member in leader.data.journal.members)
+
+
+def unrecorded(world: World) -> bool:
+    """A newcomer votes, and the record does not say so yet."""
+    return world.formed and not truth(world).voters <= set(world.members)
 
 
 def leaving(world: World) -> bool:

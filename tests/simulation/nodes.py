@@ -1,4 +1,4 @@
-"""The simulated nodes: machines that are on, cut off or off, what runs on them, and what Kubernetes makes of their silence."""
+"""The simulated nodes: machines that are on, cut off or off, what runs there, and what Kubernetes makes of silence."""
 
 from __future__ import annotations
 

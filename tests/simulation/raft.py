@@ -116,7 +116,7 @@ class Journal:
 
     @property
     def revision(self) -> int:
-        """etcd's revision: 1 is that of an empty store."""
+        """The revision as etcd counts it: 1 is that of an empty store."""
         return 1 + len(self.puts)
 
     @property
@@ -154,7 +154,7 @@ class Data:
 
 
 def founded(urls: Iterable[str], token: str) -> Journal:
-    """The log with which every first member begins: all of them, in the order of their IDs (etcdserver/bootstrap.go)."""
+    """The log with which every first member begins: all of them, in order of their IDs (etcdserver/bootstrap.go)."""
     journal = Journal()
     for member_id, url in first_members(urls, token):
         journal = journal.and_then(Added(1, member_id, url, learner=False))

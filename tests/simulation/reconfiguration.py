@@ -71,7 +71,9 @@ class Judge:
         long = {member_id for member_id, seconds in self.connected.items() if seconds > HEALTH_INTERVAL}
         return len(self.journal.voters & {*long, self.own})
 
-    def _enough_started(self, voters: frozenset[int], *, others: int = 0, started: int = 0, alone: bool = False) -> bool:
+    def _enough_started(
+        self, voters: frozenset[int], *, others: int = 0, started: int = 0, alone: bool = False
+    ) -> bool:
         """Whether a quorum of these voters and `others` has started; `started` of the others count as such.
 
         `alone`: a single member may always get a second.

@@ -37,7 +37,8 @@ def schedule(server: ApiServer, etcd: Etcd, pod: Json) -> None:
         report(server, pod, pod_status.unschedulable(f'persistentvolumeclaim "{claim_of(pod)}" {state}'))
         return
     if claim["status"]["phase"] == "Lost":
-        report(server, pod, pod_status.unschedulable(f'persistentvolumeclaim "{claim_of(pod)}" bound to non-existent volume'))
+        words = f'persistentvolumeclaim "{claim_of(pod)}" bound to non-existent volume'
+        report(server, pod, pod_status.unschedulable(words))
         return
     found = _place(server, claim)
     if isinstance(found, str):

@@ -1,4 +1,4 @@
-"""Accidents at each moment of a creation, of a scale-out, a scale-in and a replacement, not only where somebody thought."""
+"""Accidents at each moment of a creation, a scale-out, a scale-in and a replacement, not only where one thought."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from tests.simulation.wire import Fate, Wire
 if TYPE_CHECKING:
     import asyncio
 
+    from etcd_operator.kube.port import Json
     from tests.membership_contract import Play
 
 _CHECKED: Files = {**EMPTY, MOUNT / "data": None}
@@ -88,8 +89,8 @@ class SimulatedStage:
 
     def _launch(self, who: str, named: tuple[str, ...], *, state: str) -> Exit | None:
         """Start a process; how it ended if it did at once."""
-        service = {"metadata": {"name": who.replace(" ", "-")}, "spec": {"selector": {"member": who}}}
-        pod = {"metadata": {"name": who, "labels": {"member": who}}, "spec": {}}
+        service: Json = {"metadata": {"name": who.replace(" ", "-")}, "spec": {"selector": {"member": who}}}
+        pod: Json = {"metadata": {"name": who, "labels": {"member": who}}, "spec": {}}
         for kind, body in ((Kind.SERVICE, service), (Kind.POD, pod)):
             if self.etcd.server.find(kind, "shop", body["metadata"]["name"]) is None:
                 self.etcd.server.create(kind, "shop", body)
@@ -115,6 +116,4 @@ def _words(ended: Exit) -> str:
 @pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.name)
 def test_every_change_is_answered_as_etcd_answers_it(loop: asyncio.AbstractEventLoop, play: Play) -> None:
     came = loop.run_until_complete(perform(SimulatedStage(), play))
-    assert dict(zip((act.says for act in play.acts), came, strict=True)) == {
-        act.says: act.answer for act in play.acts
-    }
+    assert dict(zip((act.says for act in play.acts), came, strict=True)) == {act.says: act.answer for act in play.acts}

@@ -75,7 +75,8 @@ def truth(world: World) -> Truth:
     """The truth at this moment, of the latched cluster once one is."""
     etcd = world.etcd
     leader = next(iter(etcd.leaders), None)
-    known = [leader.data] if leader is not None else sorted(etcd.stored.values(), key=lambda data: data.journal.up_to_date)
+    stored = sorted(etcd.stored.values(), key=lambda data: data.journal.up_to_date)
+    known = stored if leader is None else [leader.data]
     listed = known[-1].journal.members if known else ()
     by_id = {member.id: member_at(member.peer_urls[0]) for member in listed}
     heard = (process for process in etcd.processes.values() if process.serving and etcd.leader_of(process) is not None)

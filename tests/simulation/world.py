@@ -59,9 +59,9 @@ class History:
     """What has happened and must stay true.
 
     `acknowledged` are the application's writes. `lived` are members that were listed as started while clients could
-    reach the cluster, `voted` those that were voters then, `removed` those that etcd has removed, and `dismissed` those
-    that the operator asked it to remove, `expelled` those that somebody did: all by name. `named` is every name that was ever recorded, `retired` are those
-    that were to leave for good.
+    reach the cluster, `voted` those that were voters then, `removed` those that etcd has removed, `dismissed` those
+    that the operator asked it to remove, and `expelled` those that somebody removed by hand: all by name. `named` is
+    every name that was ever recorded, `retired` are those that were to leave for good.
     """
 
     acknowledged: tuple[tuple[bytes, bytes], ...] = ()
