@@ -70,8 +70,9 @@ class Pod:
 
     `at_gate` is whether its start check runs, which for a newcomer means that everything is ready and it waits for etcd
     to list it. `asks` are the peer URLs that it asks there. `first_start` is whether it may start on an empty volume,
-    `looks` whether it has a start check, `lived` whether its etcd has ever run. `pending_since` is since when no node
-    has taken it, `dismissed` since when clients are sent elsewhere because its member is about to leave.
+    `pulled` whether it gets etcd's image before its start check runs, `looks` whether it has one, `lived` whether its
+    etcd has ever run. `pending_since` is since when no node has taken it, `dismissed` since when clients are sent
+    elsewhere because its member is about to leave.
     """
 
     meta: Meta
@@ -85,6 +86,7 @@ class Pod:
     at_gate: bool = False
     asks: tuple[str, ...] = ()
     first_start: bool = False
+    pulled: bool = False
     looks: bool = False
     lived: bool = False
     pending_since: datetime | None = None
@@ -118,7 +120,8 @@ class Node:
     """A node that runs a member, or to which a member's volume belongs.
 
     `ready` is what Kubernetes says of its kubelet, `since` for how long it has said so; a node that is not there is
-    neither ready nor since any time. A cordoned node takes no new Pods and is otherwise as good as any.
+    neither ready nor since any time. A cordoned node takes no new Pods and is otherwise as good as any. `images` are
+    names of images that it has, by no means of all.
     """
 
     name: str
@@ -127,6 +130,7 @@ class Node:
     since: datetime | None
     cordoned: bool
     zone: str
+    images: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,10 +158,11 @@ def a_pod(
     )
 
 
-def a_gate_pod(newcomer: str, *, asks: tuple[str, ...], deleting: bool = False) -> Pod:
-    """The Pod of a newcomer at the gate, where it asks the members `asks`."""
+def a_gate_pod(newcomer: str, *, asks: tuple[str, ...], deleting: bool = False, pulled: bool = True) -> Pod:
+    """The Pod of a newcomer at the gate, where it asks the members `asks`; it has pulled etcd's image unless said."""
     urls = tuple(peer_url(IDENTITY, member, a_spec().tls) for member in asks)
-    return replace(a_pod(newcomer, running=False, deleting=deleting), at_gate=True, asks=urls, first_start=True)
+    pod = a_pod(newcomer, running=False, deleting=deleting)
+    return replace(pod, at_gate=True, asks=urls, first_start=True, pulled=pulled)
 
 
 def a_claim(
@@ -187,10 +188,11 @@ def a_node(
     since: datetime | None = None,
     cordoned: bool = False,
     zone: str = "",
+    images: frozenset[str] = frozenset(),
 ) -> Node:
     """A node; one that exists has been as it is for a day unless said."""
     known = since or NOW.replace(day=21)
-    return Node(name, exists=exists, ready=ready, since=known if exists else since, cordoned=cordoned, zone=zone)
+    return Node(name, exists, ready, known if exists else since, cordoned, zone, images)
 
 
 def a_secret(name: str, data: Mapping[str, bytes], *, labels: Mapping[str, str] | None = None) -> Secret:

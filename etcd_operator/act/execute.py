@@ -46,7 +46,7 @@ class Executor:
                     self._namespace,
                     step.name,
                     precondition=_as_seen(step),
-                    grace_seconds=0 if step.at_once else None,
+                    grace_seconds=step.grace,
                 )
             case CreateAuthority():
                 await self._create_authority(step)

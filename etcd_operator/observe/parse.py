@@ -33,6 +33,7 @@ from etcd_operator.resources.pod import (
     PERMISSION_VARIABLE,
     START_CHECK_CONTAINER,
     START_COMMAND,
+    VERSION_CONTAINER,
 )
 from etcd_operator.startcheck import ExitCode, verdict_of
 
@@ -128,6 +129,9 @@ def node(body: Json) -> Node:
         since=_moment(ready.get("lastTransitionTime")),
         cordoned=bool(body.get("spec", {}).get("unschedulable")),
         zone=identity.labels.get("topology.kubernetes.io/zone", ""),
+        images=frozenset(
+            name for found in body.get("status", {}).get("images", ()) for name in found.get("names") or ()
+        ),
     )
 
 
@@ -179,6 +183,7 @@ def pod(body: Json) -> Pod:
         at_gate="running" in check.get("state", {}),
         asks=_asks(body["spec"]),
         first_start=_is_first_start(body["spec"]),
+        pulled=bool(_container(body["spec"].get("initContainers", ()), VERSION_CONTAINER)),
         looks=bool(_container(body["spec"].get("initContainers", ()), START_CHECK_CONTAINER)),
         lived=_has_run(etcd),
         dismissed=_dismissed(identity),

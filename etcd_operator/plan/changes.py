@@ -30,7 +30,7 @@ from etcd_operator.plan.credentials import permission
 from etcd_operator.plan.loss import loss
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import AddLearner, Delete, MoveLeader, Patch, Plan, Promote, Remove
-from etcd_operator.plan.placement import on_cordoned_node, successor
+from etcd_operator.plan.placement import has_image, on_cordoned_node, successor
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, peer_url
 from etcd_operator.resources.ownership import dismissal
@@ -51,6 +51,9 @@ DISMISSAL = timedelta(seconds=0.3)
 A client that is told to go elsewhere dials again at once. If a proxy sends it to the same member, which is closed by
 then, it waits for a second: long enough for a write to fail.
 """
+
+_UNHEARD_GRACE = 1
+"""Seconds for etcd to end that serves nobody: what it has acknowledged to the leader is on disk, however it ends."""
 
 LOOK_AGAIN = 5.0
 """Seconds between two looks while a node is away: whatever else happens is noticed as soon as ever."""
@@ -125,7 +128,8 @@ def _unheard(situation: Situation, listed: Membership, name: str) -> Plan | None
         return None
     if not (pod.first_start and pod.running) or pod.meta.deleting:
         return None
-    return _step(situation, "PromoteLearner", Delete(Kind.POD, pod.meta, f"{name} has started and answers nobody"))
+    why = f"{name} has started and answers nobody"
+    return _step(situation, "PromoteLearner", Delete(Kind.POD, pod.meta, why, grace=_UNHEARD_GRACE))
 
 
 def _is_withdrawn(situation: Situation, name: str) -> bool:
@@ -259,6 +263,8 @@ def _stands_at_gate(situation: Situation, newcomer: str) -> bool:
     if pod is None or not pod.at_gate or pod.problem is not None or pod.meta.deleting:
         return False
     if claim is None or claim.meta.deleting or listed is None:
+        return False
+    if not (pod.pulled or has_image(situation, newcomer)):
         return False
     node = None if isinstance(seen.nodes, Unknown) else seen.nodes.get(pod.node or "")
     alive = {url for name in listed.healthy for url in listed.voters[name].peer_urls}

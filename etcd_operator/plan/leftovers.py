@@ -86,9 +86,9 @@ def _taking_unnamed(situation: Situation, member: str) -> Iterator[Step]:
 def _deletions(situation: Situation, member: str, why: str, *, keep_claim: bool) -> Iterator[Step]:
     seen = situation.seen
     if pod := seen.pods.get(member):
-        at_once = _node_is_away(situation, pod)
-        if not pod.meta.deleting or (at_once and not pod.meta.ending):
-            yield Delete(Kind.POD, pod.meta, why, at_once=at_once)
+        away = _node_is_away(situation, pod)
+        if not pod.meta.deleting or (away and not pod.meta.ending):
+            yield Delete(Kind.POD, pod.meta, why, grace=0 if away else None)
         return
     claims = {} if keep_claim else seen.claims
     for kind, objects in ((Kind.CLAIM, claims), (Kind.SERVICE, seen.services), (Kind.SECRET, seen.secrets)):

@@ -11,6 +11,7 @@ from etcd_operator.plan.credentials import permitted
 from etcd_operator.plan.foundations import is_void
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
+from etcd_operator.plan.placement import has_image
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.ownership import POD_HASH, member_labels, voter_label
@@ -189,7 +190,9 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
     outdated = pod.meta.annotations.get(POD_HASH) != pod_hash(situation.identity, situation.spec, member)
     if outdated and not (situation.record.formed and pod.lived and pod.problem is None):
         return f"the Pod of {member} is not as specified"
-    return _unlooked(situation, pod) or _claimless(situation, pod) or _deaf(situation, pod)
+    return (
+        _unlooked(situation, pod) or _claimless(situation, pod) or _imageless(situation, pod) or _deaf(situation, pod)
+    )
 
 
 def _unlooked(situation: Situation, pod: Pod) -> str | None:
@@ -209,6 +212,14 @@ def _claimless(situation: Situation, pod: Pod) -> str | None:
     claim = situation.seen.claims.get(pod.member)
     waits = pod.member in situation.record.joining and not pod.lived
     return f"the claim of {pod.member} is going" if waits and (claim is None or claim.meta.deleting) else None
+
+
+def _imageless(situation: Situation, pod: Pod) -> str | None:
+    """Why a newcomer's Pod would keep the cluster waiting: its node has to pull etcd's image first."""
+    newcomer = pod.member in situation.record.joining
+    if not newcomer or not pod.at_gate or pod.pulled or has_image(situation, pod.member):
+        return None
+    return f"the node of {pod.member} may not have etcd's image: its next Pod pulls it first"
 
 
 def _deaf(situation: Situation, pod: Pod) -> str | None:
@@ -236,4 +247,7 @@ def _start(situation: Situation, member: str) -> FirstStart | Restart | None:
     if listed is None or not permitted(situation, member):
         return Restart(inspect=record.suspect(member) is not None)
     ask = tuple(name for name in sorted(listed.healthy) if name != member)
-    return FirstStart(ClusterState.EXISTING, ask=ask, cluster_id=record.cluster_id) if ask else None
+    if not ask:
+        return None
+    pull = member not in record.joining or not has_image(situation, member)
+    return FirstStart(ClusterState.EXISTING, ask=ask, cluster_id=record.cluster_id, pull=pull)

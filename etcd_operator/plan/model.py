@@ -47,13 +47,14 @@ class Patch:
 class Delete:
     """Delete an object, only while it is the very one that was observed.
 
-    `at_once` does not wait for the node: only for a Pod whose member has left etcd's list for good.
+    `grace` are the seconds that a Pod's processes have to end, None as many as the Pod itself says. With 0 nobody waits
+    for the node: only for a Pod whose member has left etcd's list for good.
     """
 
     kind: Kind
     target: Meta
     why: str
-    at_once: bool = False
+    grace: int | None = None
 
     @property
     def name(self) -> str:

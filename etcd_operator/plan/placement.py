@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from etcd_operator.etcd.quorum import may_remove_dead, may_remove_healthy
 from etcd_operator.observation import Unknown
 from etcd_operator.plan.loss import loss
+from etcd_operator.resources.pod import image
 
 if TYPE_CHECKING:
     from etcd_operator.plan.membership import Membership
@@ -58,6 +59,23 @@ def on_cordoned_node(situation: Situation, member: str) -> bool:
         return False
     node = nodes.get(pod.node)
     return node is not None and node.cordoned
+
+
+def has_image(situation: Situation, newcomer: str) -> bool:
+    """Whether etcd's image is certainly on the newcomer's node, or as long as it has none, on those of all members.
+
+    Then nothing need be pulled before etcd is told of the newcomer, which takes a second. A node names only some of the
+    images that it has.
+    """
+    seen, spec = situation.seen, situation.spec
+    if isinstance(seen.nodes, Unknown) or spec.image.pull_policy == "Always":
+        return False
+    pod, claim = seen.pods.get(newcomer), seen.claims.get(newcomer)
+    name = (pod.node if pod is not None else None) or (claim.node if claim is not None else None)
+    if name is None and claim is not None and claim.bound:
+        return False
+    likely = tuple(seen.nodes.values()) if name is None else tuple(filter(None, (seen.nodes.get(name),)))
+    return bool(likely) and all(image(spec) in node.images for node in likely)
 
 
 def _place(situation: Situation, member: str) -> tuple[str, str]:

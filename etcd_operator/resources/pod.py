@@ -197,9 +197,10 @@ def _container(spec: ClusterSpec, name: str, reference: str, pull_policy: str) -
 def _versions(spec: ClusterSpec, start: FirstStart | Restart) -> Iterator[Json]:
     """Pulls etcd's image before the cluster is told of a newcomer, and shows that its tag has an etcd.
 
-    Nobody else waits for that: another image that cannot be pulled is told by etcd's own container as well.
+    Nobody else waits for that: another image that cannot be pulled is told by etcd's own container as well. Nor does a
+    newcomer on whose node the image is already.
     """
-    if isinstance(start, FirstStart) and start.state is ClusterState.EXISTING:
+    if isinstance(start, FirstStart) and start.state is ClusterState.EXISTING and start.pull:
         common = _container(spec, VERSION_CONTAINER, image(spec), spec.image.pull_policy)
         yield {**common, "command": [_ETCD, "--version"]}
 

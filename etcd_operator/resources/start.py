@@ -22,12 +22,13 @@ class FirstStart:
 
     `ask` names the other members that the start check asks on an empty volume whether this one has ever started; their
     word counts if they are of the cluster with `cluster_id`, or of any while none is known (docs/adr/0006-gate.md).
-    EXISTING needs somebody to ask.
+    EXISTING needs somebody to ask. With `pull` the Pod gets etcd's image before it waits there.
     """
 
     state: ClusterState
     ask: tuple[str, ...] = ()
     cluster_id: int | None = None
+    pull: bool = True
 
 
 @dataclass(frozen=True, slots=True)

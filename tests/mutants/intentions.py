@@ -128,6 +128,18 @@ LOSS = of(
 PLACEMENT = of(
     "plan/placement.py",
     (
+        "an image that is pulled each time is never there",
+        "isinstance(seen.nodes, Unknown) or spec.image.pull_policy ==",
+        "isinstance(seen.nodes, Unknown) or not spec.image.pull_policy ==",
+    ),
+    (
+        "of a node that is not known no image is",
+        "    if name is None and claim is not None and claim.bound:\n        return False\n",
+        "",
+    ),
+    ("no node names no image", "return bool(likely) and all(", "return all("),
+    ("every likely node has the image", "and all(image(spec)", "and any(image(spec)"),
+    (
         "an unhealthy member leaves first",
         "return not lost, name in listed.healthy, -zones",
         "return not lost, False, -zones",

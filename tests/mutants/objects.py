@@ -83,6 +83,16 @@ MEMBERS = of(
         ":",
     ),
     (
+        "a newcomer's Pod makes way for one that pulls the image",
+        "if not newcomer or not pod.at_gate or pod.pulled or has_image(situation, pod.member):",
+        "if newcomer or not pod.at_gate or pod.pulled or has_image(situation, pod.member):",
+    ),
+    (
+        "in doubt the image is pulled first",
+        "pull = member not in record.joining or not has_image(situation, member)",
+        "pull = member not in record.joining",
+    ),
+    (
         "before the formation a suspicion ends when etcd runs",
         "        return _running(situation, member)\n",
         "        return False\n",
@@ -117,8 +127,8 @@ MEMBERS = of(
         "for name in sorted(listed.healthy) if name != member)",
         "for name in sorted(listed.voters) if name != member)",
     ),
-    ("a newcomer knows which cluster it joins", "ask=ask, cluster_id=record.cluster_id)", "ask=ask)"),
-    ("a newcomer starts only if there is somebody to ask", " if ask else None", ""),
+    ("a newcomer knows which cluster it joins", "ask=ask, cluster_id=record.cluster_id, pull", "ask=ask, pull"),
+    ("a newcomer starts only if there is somebody to ask", "    if not ask:\n        return None\n", ""),
     (
         "a newcomer that was just promoted comes back without a quorum",
         "    if listed is None and member in record.joining and not _is_withdrawn(situation, member):",
@@ -204,10 +214,14 @@ LEFTOVERS = of(
         "        isinstance(seen.etcd.members, Unknown) or situation.listed(member) is not None\n",
         "        situation.listed(member) is not None\n",
     ),
-    ("a claim is deleted after its Pod has ended", "at_once=at_once)\n        return\n", "at_once=at_once)\n"),
+    (
+        "a claim is deleted after its Pod has ended",
+        "grace=0 if away else None)\n        return\n",
+        "grace=0 if away else None)\n",
+    ),
     (
         "a Pod is asked once to end",
-        "if not pod.meta.deleting or (at_once and not pod.meta.ending):",
+        "if not pod.meta.deleting or (away and not pod.meta.ending):",
         "if not pod.meta.ending:",
     ),
     ("a claim that is to be kept is kept", "claims = {} if keep_claim else seen.claims", "claims = seen.claims"),
@@ -223,7 +237,7 @@ LEFTOVERS = of(
     ),
     (
         "a Pod on a node that is away is not waited for",
-        "if not pod.meta.deleting or (at_once and not pod.meta.ending):",
+        "if not pod.meta.deleting or (away and not pod.meta.ending):",
         "if not pod.meta.deleting:",
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,19 @@ SCALED = (
     _scaled(1, 3, 1, 3),
     _scaled(3, 5, 3, 5),
     _scaled(3, 5, change={"tls": {"client": "Off", "peer": "Off"}}, told=" without TLS"),
+)
+
+
+def _with_images(told: str, count: int) -> Scenario:
+    def have(world: World) -> None:
+        world.nodes.have("example.com/etcd:v3.6.16", *sorted(world.nodes.power)[:count])
+
+    return replace(_scaled(3, 5, told=told), before=have)
+
+
+PULLED = (
+    _with_images(" where every node has the image", 5),
+    _with_images(" where the nodes of the members have the image", 3),
 )
 
 
@@ -419,6 +433,7 @@ EVICTED = Scenario(
 
 ALL = (
     *SCALED,
+    *PULLED,
     TAKEN_BACK,
     UNLEARNT,
     EVICTED,

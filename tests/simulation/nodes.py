@@ -87,6 +87,12 @@ class Nodes:
         for name in names:
             self.come(name, room=room)
 
+    def have(self, image: str, *names: str) -> None:
+        """These nodes name the image among those that they have."""
+        for name in names:
+            part = {"status": {"images": [{"names": [image]}]}}
+            self.server.patch(Kind.NODE, "", name, part, status=True)
+
     def go(self, name: str) -> None:
         """A node is off for good, and its object is deleted."""
         self.power_off(name)

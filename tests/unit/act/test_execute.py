@@ -91,12 +91,10 @@ async def test_only_the_very_object_that_was_seen_is_deleted_however_it_changed_
     assert kube.named(Kind.POD) == set()
 
 
-@pytest.mark.parametrize(("at_once", "grace"), [(False, None), (True, 0)])
-async def test_only_a_deletion_that_says_so_waits_for_nobody(
-    kube: FakeKube, *, at_once: bool, grace: int | None
-) -> None:
+@pytest.mark.parametrize("grace", [None, 0, 1])
+async def test_only_a_deletion_that_says_so_waits_for_nobody(kube: FakeKube, *, grace: int | None) -> None:
     kube.put(Kind.POD, object_json(Kind.POD, a_meta(MEMBER)))
-    await do(kube, Delete(Kind.POD, a_meta(MEMBER), "it has left", at_once=at_once))
+    await do(kube, Delete(Kind.POD, a_meta(MEMBER), "it has left", grace=grace))
     assert kube.graces == [grace]
 
 

@@ -130,6 +130,16 @@ def test_a_cordoned_node_is_as_ready_as_any(spec: Json, *, cordoned: bool) -> No
     assert (seen.cordoned, seen.ready) == (cordoned, True)
 
 
+def test_a_node_tells_its_images() -> None:
+    body = node("True")
+    assert parse.node(body).images == frozenset()
+    body["status"]["images"] = [
+        {"names": ["example.com/etcd@sha256:0d7c", "example.com/etcd:v3.6.16"]},
+        {"sizeBytes": 3},
+    ]
+    assert parse.node(body).images == {"example.com/etcd@sha256:0d7c", "example.com/etcd:v3.6.16"}
+
+
 def test_a_node_tells_its_zone() -> None:
     body = node("True")
     assert parse.node(body).zone == ""

@@ -315,3 +315,11 @@ def test_what_the_operator_did_not_write_says_nothing_of_that(written: str) -> N
     body = pod()
     body["metadata"]["annotations"] = {DISMISSED: written}
     assert parse.pod(body).dismissed is None
+
+
+def test_whether_a_pod_pulls_the_image_before_it_waits_at_the_gate_is_read() -> None:
+    for pull in (True, False):
+        start = FirstStart(ClusterState.EXISTING, ask=(MEMBERS[1],), cluster_id=7, pull=pull)
+        body = pod()
+        body["spec"] = member_pod(IDENTITY, a_spec(), MEMBER, start=start, gate=GATE)["spec"]
+        assert parse.pod(body).pulled is pull

@@ -129,7 +129,7 @@ def test_a_pod_that_is_deleted_is_the_very_one_that_was_seen() -> None:
     (step,) = changed(having(seen, other)).steps
     assert isinstance(step, Delete)
     assert step.target.uid == "another"
-    assert not step.at_once
+    assert step.grace is None
 
 
 @settings(derandomize=True, deadline=None, max_examples=120)

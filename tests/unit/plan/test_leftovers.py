@@ -128,7 +128,7 @@ def test_a_pod_that_ends_without_waiting_for_its_node_is_not_deleted_again() -> 
 def test_a_pod_whose_node_is_away_is_not_waited_for_once_its_member_has_left(*, exists: bool, ending: bool) -> None:
     node = a_node("node-9", exists=exists, ready=False)
     plan = taken(having(LEFT, node, a_pod(D, node="node-9", deleting=ending)))
-    assert [(step.name, step.at_once) for step in plan.steps if isinstance(step, Delete)] == [(D, True)]
+    assert [(step.name, step.grace) for step in plan.steps if isinstance(step, Delete)] == [(D, 0)]
 
 
 def test_the_data_of_a_member_whose_node_is_away_goes_only_after_its_pod() -> None:
