@@ -121,11 +121,10 @@ def _unheard(situation: Situation, listed: Membership, name: str) -> Plan | None
 
     etcd serves clients when it has seen its own announcement as an entry of the log. From 3.6 on, newcomers often get
     it inside a snapshot instead: then etcd waits for seven seconds and announces itself again (its publishV3 and
-    compactRaftLog; seen in six of ten joins on 3.6.16). Started on its data it serves after a moment; whether its
-    permission is withdrawn by then does not matter, for nobody who is listed as started may start without data.
+    compactRaftLog; seen in six of ten joins on 3.6.16). Started on its data it serves after a moment.
     """
     pod, started = situation.seen.pods.get(name), listed.learners[name].started
-    if pod is None or not started or name in listed.statuses:
+    if pod is None or not started or name in listed.statuses or not _is_withdrawn(situation, name):
         return None
     if not (pod.first_start and pod.running) or pod.meta.deleting:
         return None
