@@ -44,8 +44,8 @@ soak: $(READY) ## As e2e, with every repetition: 20 kills of the operator instea
 chaos: $(READY) ## Faults at random for SECONDS=300 by SEED, then the proof that nothing was lost (docs/chaos.md)
 	$(BIN)/python -m e2e.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-bench: $(READY) ## Measures against a baseline in the same run; SCENARIO=create for one
-	$(BIN)/python -m e2e.bench $(SCENARIO)
+bench: $(READY) ## Measures against a baseline in the same run; SCENARIO=create for one, ETCD=3.7.3 for a version
+	$(BIN)/python -m e2e.bench $(if $(ETCD),--etcd $(ETCD)) $(SCENARIO)
 
 image: $(READY) ## The operator's image, localhost/etcd-operator:dev
 	$(BIN)/python -m e2e.cluster image

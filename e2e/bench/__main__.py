@@ -10,6 +10,7 @@ from e2e.bench import create, faults, idle, losses, report, scale
 from e2e.bench.harness import Bench, Scenario
 from e2e.bench.results import NotMeasuredError, missed
 from e2e.cluster import LocalClusterError, NotOurClusterError
+from e2e.support.clusters import VERSION
 from e2e.support.kube import KubeError
 
 SCENARIOS: dict[str, Scenario] = {
@@ -37,6 +38,7 @@ def bench(
     *,
     runs: Annotated[int, typer.Option(min=1, help="How often each side is measured.")] = 5,
     seconds: Annotated[int, typer.Option(min=10, help="How long a stable cluster is watched, over all runs.")] = 300,
+    etcd: Annotated[str, typer.Option(help="The version of etcd, on both sides.")] = VERSION,
 ) -> None:
     """Measure, print the raw figures and the verdicts, write build/bench/.
 
@@ -48,7 +50,7 @@ def bench(
         if name not in SCENARIOS:
             raise typer.BadParameter(f"no scenario {name!r}: say one of {', '.join(SCENARIOS)}")
     console = Console()
-    measuring = Bench.start(console, runs=runs, seconds=seconds)
+    measuring = Bench.start(console, runs=runs, seconds=seconds, etcd=etcd)
     failed = False
     try:
         for name in wanted:

@@ -63,7 +63,7 @@ def _create_ours(bench: Bench, dns: Dns) -> Run:
     name = f"ours-{secrets.token_hex(3)}"
     with bench.cleared(), Watch(bench.kube, NAMESPACE, WATCHED) as watch:
         began = time.monotonic()
-        bench.kube.apply(our_manifest(name), namespace=NAMESPACE)
+        bench.kube.apply(our_manifest(name, etcd=bench.etcd), namespace=NAMESPACE)
         served = until_all_serve(Members(watch, name).endpoints, voters=VOTERS, within=WITHIN)
         stages = eventually(lambda: _until_available(watch, began), within=WITHIN)
     return {"dns": dns, **creation(served, began), "stages_seconds": stages}

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from e2e.bench.results import Goal, Result
 from e2e.cluster import Cluster, current
+from e2e.support.clusters import VERSION
 from e2e.support.kube import Kind, Kube
 from e2e.support.operator import Operator
 from e2e.support.waiting import eventually
@@ -19,7 +20,10 @@ GONE_WITHIN = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where a scenario measures, and how much: `runs` of each side, `seconds` in all for what is watched over time."""
+    """Where a scenario measures, and how much: `runs` of each side, `seconds` in all for what is watched over time.
+
+    `etcd` is the version of both sides.
+    """
 
     cluster: Cluster
     kube: Kube
@@ -27,9 +31,10 @@ class Bench:
     console: Console
     runs: int
     seconds: float
+    etcd: str = VERSION
 
     @classmethod
-    def start(cls, console: Console, *, runs: int, seconds: float) -> Self:
+    def start(cls, console: Console, *, runs: int, seconds: float, etcd: str = VERSION) -> Self:
         """Start the cluster if it does not run, install the operator of this checkout, and make the namespace."""
         cluster = current()
         cluster.start()
@@ -37,7 +42,7 @@ class Bench:
         operator = Operator.install(cluster, kube)
         if kube.find(Kind.NAMESPACE, None, NAMESPACE) is None:
             kube.create(Kind.NAMESPACE, None, {"metadata": {"name": NAMESPACE}})
-        bench = cls(cluster, kube, operator, console, runs, seconds)
+        bench = cls(cluster, kube, operator, console, runs, seconds, etcd)
         bench.clear()
         return bench
 

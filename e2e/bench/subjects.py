@@ -29,7 +29,7 @@ WITHIN: Final = 180.0
 OLD: Final = 10.0
 """Seconds for which a cluster must have been whole before something happens to it: etcd's rule of 5 s is over."""
 
-IMAGE: Final = f"gcr.io/etcd-development/etcd:v{VERSION}"
+REPOSITORY: Final = "gcr.io/etcd-development/etcd"
 SIZE: Final = "8Gi"
 RESOURCES: Final[Json] = {"requests": {"cpu": "250m", "memory": "512Mi"}}
 """The operator's defaults, for both sides."""
@@ -111,7 +111,7 @@ def ours(bench: Bench, **spec: Any) -> Iterator[Ours]:
     # DNS that caches has heard of no earlier cluster of a new name.
     name = f"ours-{secrets.token_hex(3)}"
     with Watch(bench.kube, NAMESPACE, WATCHED) as watch:
-        bench.kube.apply(our_manifest(name, **spec), namespace=NAMESPACE)
+        bench.kube.apply(our_manifest(name, etcd=bench.etcd, **spec), namespace=NAMESPACE)
         members = Members(watch, name)
         served = until_all_serve(members.endpoints, voters=VOTERS, within=WITHIN)
         subject = Ours(bench, members, served.all)
@@ -124,7 +124,7 @@ def hand_written(bench: Bench) -> Iterator[HandWritten]:
     """Yield a new StatefulSet, which has settled, and watch it until the context is left."""
     name = f"hand-{secrets.token_hex(3)}"
     with Watch(bench.kube, NAMESPACE, WATCHED) as watch:
-        bench.kube.apply([*hand_written_manifests(name), client_service(name)], namespace=NAMESPACE)
+        bench.kube.apply([*hand_written_manifests(name, etcd=bench.etcd), client_service(name)], namespace=NAMESPACE)
         members = Members(watch, name)
         served = until_all_serve(members.endpoints, voters=VOTERS, within=WITHIN)
         subject = HandWritten(bench, members, served.all)
@@ -132,16 +132,15 @@ def hand_written(bench: Bench) -> Iterator[HandWritten]:
         yield subject
 
 
-def our_manifest(name: str, **spec: Any) -> Json:
+def our_manifest(name: str, *, etcd: str = VERSION, **spec: Any) -> Json:
     """The EtcdCluster that is measured: everything is the default, but its volumes go with it."""
-    return manifest(
-        name, **{"replicas": VOTERS, "resources": RESOURCES, "storage": {"size": SIZE, "onDelete": "Delete"}, **spec}
-    )
+    usual: Json = {"replicas": VOTERS, "resources": RESOURCES, "storage": {"size": SIZE, "onDelete": "Delete"}}
+    return manifest(name, version=etcd, **{**usual, **spec})
 
 
-def hand_written_manifests(name: str) -> list[Json]:
+def hand_written_manifests(name: str, *, etcd: str = VERSION) -> list[Json]:
     """The StatefulSet that it is held against."""
-    return stateful_set(name, image=IMAGE, replicas=VOTERS, storage=SIZE, resources=RESOURCES)
+    return stateful_set(name, image=f"{REPOSITORY}:v{etcd}", replicas=VOTERS, storage=SIZE, resources=RESOURCES)
 
 
 def create_hand_written(bench: Bench) -> Run:
@@ -149,7 +148,7 @@ def create_hand_written(bench: Bench) -> Run:
     name = f"hand-{secrets.token_hex(3)}"
     with bench.cleared(), Watch(bench.kube, NAMESPACE, WATCHED) as watch:
         began = time.monotonic()
-        bench.kube.apply(hand_written_manifests(name), namespace=NAMESPACE)
+        bench.kube.apply(hand_written_manifests(name, etcd=bench.etcd), namespace=NAMESPACE)
         return creation(until_all_serve(Members(watch, name).endpoints, voters=VOTERS, within=WITHIN), began)
 
 

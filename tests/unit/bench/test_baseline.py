@@ -3,7 +3,7 @@
 import yaml
 
 from e2e.bench.baseline import client_service
-from e2e.bench.subjects import IMAGE, RESOURCES, SIZE, hand_written_manifests
+from e2e.bench.subjects import REPOSITORY, RESOURCES, SIZE, hand_written_manifests
 from e2e.demo.cluster import ORDERS
 
 SERVICE, MEMBERS = hand_written_manifests("hand")
@@ -21,7 +21,7 @@ def test_the_baseline_has_the_operators_default_resources_volume_and_image() -> 
     requests = fields["resources"]["properties"]["requests"]["properties"]
     assert {name: each["default"] for name, each in requests.items() if "default" in each} == RESOURCES["requests"]
     assert fields["storage"]["properties"]["size"]["default"] == SIZE
-    assert IMAGE.rpartition(":")[0] == fields["image"]["properties"]["repository"]["default"]
+    assert REPOSITORY == fields["image"]["properties"]["repository"]["default"]
     (container,) = MEMBERS["spec"]["template"]["spec"]["containers"]
     assert container["resources"] == RESOURCES
     (claim,) = MEMBERS["spec"]["volumeClaimTemplates"]
