@@ -21,7 +21,7 @@ def test_the_baseline_has_the_operators_default_resources_volume_and_image() -> 
     requests = fields["resources"]["properties"]["requests"]["properties"]
     assert {name: each["default"] for name, each in requests.items() if "default" in each} == RESOURCES["requests"]
     assert fields["storage"]["properties"]["size"]["default"] == SIZE
-    assert REPOSITORY == fields["image"]["properties"]["repository"]["default"]
+    assert fields["image"]["properties"]["repository"]["default"] == REPOSITORY
     (container,) = MEMBERS["spec"]["template"]["spec"]["containers"]
     assert container["resources"] == RESOURCES
     (claim,) = MEMBERS["spec"]["volumeClaimTemplates"]
