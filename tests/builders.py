@@ -45,8 +45,9 @@ from etcd_operator.resources.names import (
     peer_url,
     server_names,
 )
-from etcd_operator.resources.ownership import POD_HASH, cluster_labels, member_labels, owner_reference, voter_label
-from etcd_operator.resources.pod import StartCheckImage, pod_hash
+from etcd_operator.resources.ownership import cluster_labels, member_labels, owner_reference, voter_label
+from etcd_operator.resources.pod import StartCheckImage
+from etcd_operator.resources.settings import MADE_FROM, made_from
 from tests.spec import shortest
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def a_pod(
 ) -> Pod:
     """The Pod of `member` as `spec` asks for it."""
     labels = member_labels(IDENTITY, member) | (voter_label() if voter else {})
-    annotations = {POD_HASH: pod_hash(IDENTITY, spec or a_spec(), member)}
+    annotations = {MADE_FROM: made_from(spec or a_spec())}
     meta = replace(a_meta(member, labels=labels), annotations=annotations, deleting=deleting)
     return Pod(
         meta=meta,

@@ -20,6 +20,7 @@ ORDER = (
     "test_blocked",
     "test_bad_input",
     "test_resize",
+    "test_rollout",
     "test_earlier_clusters",
     "test_deletion",
     "test_certificates",

@@ -13,7 +13,6 @@ waits for a Pod, a volume or an image.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.conditions import BlockReason
@@ -29,28 +28,18 @@ from etcd_operator.observation import Cause, Departure, Unknown
 from etcd_operator.plan.credentials import permission
 from etcd_operator.plan.loss import loss
 from etcd_operator.plan.membership import membership
-from etcd_operator.plan.model import AddLearner, Delete, MoveLeader, Patch, Plan, Promote, Remove
+from etcd_operator.plan.model import AddLearner, Delete, Plan, Promote, Remove
 from etcd_operator.plan.placement import has_image, on_cordoned_node, successor
+from etcd_operator.plan.stopping import dismissal, handover, take, wait
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, peer_url
-from etcd_operator.resources.ownership import dismissal
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 
 if TYPE_CHECKING:
-    from etcd_operator.observation import Pod, Removal
+    from etcd_operator.observation import Removal
     from etcd_operator.plan.membership import Membership
     from etcd_operator.plan.model import Step
     from etcd_operator.plan.situation import Situation
-
-SOON = 0.25
-"""Seconds between two looks while etcd changes: Kubernetes does not tell when a learner has caught up."""
-
-DISMISSAL = timedelta(seconds=0.3)
-"""For how long new clients are sent elsewhere before a member stops: the proxies of all nodes know after half of it.
-
-A client that is told to go elsewhere dials again at once. If a proxy sends it to the same member, which is closed by
-then, it waits for a second: long enough for a write to fail.
-"""
 
 _UNHEARD_GRACE = 1
 """Seconds for etcd to end that serves nobody: what it has acknowledged to the leader is on disk, however it ends."""
@@ -101,19 +90,19 @@ def _learner(situation: Situation, listed: Membership) -> Plan:
     unwanted = [name for name in listed.learners if name not in situation.record.joining]
     if unwanted:
         why = f"learner {unwanted[0]} is not wanted"
-        return _step(situation, "RemoveLearner", Remove(unwanted[0], listed.learners[unwanted[0]].id, why))
+        return take(situation, "RemoveLearner", Remove(unwanted[0], listed.learners[unwanted[0]].id, why))
     name = promotable(situation, listed)
     if name is None:
         first = next(iter(listed.learners))
         if unheard := _unheard(situation, listed, first):
             return unheard
         reason = f"waiting for learner {first} to catch up with the leader"
-        return _wait(situation, "PromoteLearner", reason, soon=_gets_on(situation, first))
+        return wait(situation, "PromoteLearner", reason, soon=_gets_on(situation, first))
     budget = situation.seen.budgets.get(situation.identity.disruption_budget)
     if budget is None or budget.min_available < quorum(listed.size + 1):
-        return _wait(situation, "PromoteLearner", f"{name} votes once the disruption budget counts it", soon=True)
+        return wait(situation, "PromoteLearner", f"{name} votes once the disruption budget counts it", soon=True)
     why = f"{name} has caught up: {listed.size + 1} members vote"
-    return _step(situation, "PromoteLearner", Promote(name, listed.learners[name].id, why))
+    return take(situation, "PromoteLearner", Promote(name, listed.learners[name].id, why))
 
 
 def _unheard(situation: Situation, listed: Membership, name: str) -> Plan | None:
@@ -129,7 +118,7 @@ def _unheard(situation: Situation, listed: Membership, name: str) -> Plan | None
     if not (pod.first_start and pod.running) or pod.meta.deleting:
         return None
     why = f"{name} has started and answers nobody"
-    return _step(situation, "PromoteLearner", Delete(Kind.POD, pod.meta, why, grace=_UNHEARD_GRACE))
+    return take(situation, "PromoteLearner", Delete(Kind.POD, pod.meta, why, grace=_UNHEARD_GRACE))
 
 
 def _is_withdrawn(situation: Situation, name: str) -> bool:
@@ -149,7 +138,7 @@ def _departure(situation: Situation, listed: Membership, leaving: Removal) -> Pl
     removal = Remove(name, listed.voters[name].id, f"{name} leaves: {leaving.reason}")
     if name in listed.healthy:
         return _retirement(situation, listed, removal)
-    return _step(situation, "ScaleIn", removal) if may_remove_dead(listed.size, len(listed.healthy)) else None
+    return take(situation, "ScaleIn", removal) if may_remove_dead(listed.size, len(listed.healthy)) else None
 
 
 def _retirement(situation: Situation, listed: Membership, removal: Remove) -> Plan | None:
@@ -161,32 +150,19 @@ def _retirement(situation: Situation, listed: Membership, removal: Remove) -> Pl
     if name == listed.leader:
         heir = successor(situation, listed)
         if heir is None:
-            return _wait(situation, "ScaleIn", f"{name} leads, and no other voter can take over", soon=True)
-        return _step(situation, "ScaleIn", _move(listed, heir, f"{name} leaves"))
+            return wait(situation, "ScaleIn", f"{name} leads, and no other voter can take over", soon=True)
+        return take(situation, "ScaleIn", handover(listed, heir, f"{name} leaves"))
     pod, staying = situation.seen.pods.get(name), len(listed.staying | {name})
     if pod is not None and pod.meta.deleting:
-        return _wait(situation, "ScaleIn", f"waiting for {name} to stop", soon=True)
+        return wait(situation, "ScaleIn", f"waiting for {name} to stop", soon=True)
     if not may_remove_healthy(listed.size, staying):
         return None
-    if pod is not None and (dismissing := _dismissal(situation, pod)):
+    if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod)):
         return dismissing
     step: Step = removal
     if pod is not None and may_stop(listed.size, staying):
         step = Delete(Kind.POD, pod.meta, removal.why)
-    return _step(situation, "ScaleIn", step)
-
-
-def _dismissal(situation: Situation, pod: Pod) -> Plan | None:
-    """Send new clients to the others, until every node's proxy does so; None when that is done."""
-    if pod.serving:
-        why = f"{pod.member} is about to leave: clients go elsewhere"
-        dismissed = {"metadata": dismissal(situation.seen.at)}
-        return _step(situation, "ScaleIn", Patch(Kind.POD, pod.meta, dismissed, why))
-    passed = situation.seen.at - pod.dismissed if pod.dismissed is not None else DISMISSAL
-    if not timedelta(0) <= passed < DISMISSAL:
-        return None
-    reason = f"waiting until clients of {pod.member} go elsewhere"
-    return Plan("ScaleIn", reason, situation.record, wake_after=(DISMISSAL - passed).total_seconds())
+    return take(situation, "ScaleIn", step)
 
 
 def _replacement(situation: Situation, listed: Membership, leaving: Removal) -> Plan | None:
@@ -198,32 +174,32 @@ def _replacement(situation: Situation, listed: Membership, leaving: Removal) -> 
         name, listed.voters[name].id, f"{leaving.reason}; {len(listed.healthy)} of {listed.size} voters stay"
     )
     if not record.joining or any(_stands_at_gate(situation, newcomer) for newcomer in record.joining):
-        return _step(situation, "ReplaceMember", removal)
+        return take(situation, "ReplaceMember", removal)
     waiting = ", ".join(record.joining)
     if leaving.cause is Departure.DATA_LOST and all(
         _finds_no_place(situation, newcomer) for newcomer in record.joining
     ):
         pod = situation.seen.pods.get(name)
         if pod is None:
-            return _step(situation, "ReplaceMember", removal)
+            return take(situation, "ReplaceMember", removal)
         if not pod.meta.deleting:
             why = f"{waiting} finds no place while the Pod of {name} is there: {leaving.reason}"
-            return _step(situation, "ReplaceMember", Delete(Kind.POD, pod.meta, why))
-    return _wait(situation, "ReplaceMember", f"waiting for {waiting} to be ready in place of {name}: {leaving.reason}")
+            return take(situation, "ReplaceMember", Delete(Kind.POD, pod.meta, why))
+    return wait(situation, "ReplaceMember", f"waiting for {waiting} to be ready in place of {name}: {leaving.reason}")
 
 
 def _addition(situation: Situation, listed: Membership) -> Plan | None:
     ready = [name for name in situation.record.joining if _stands_at_gate(situation, name)]
     if not ready:
-        return _wait(situation, "AddMember", f"waiting for {', '.join(situation.record.joining)} to be ready")
+        return wait(situation, "AddMember", f"waiting for {', '.join(situation.record.joining)} to be ready")
     if len(listed.staying) < needed_to_add(listed.size):
         return None
     name = ready[0]
     secret = situation.seen.secrets.get(name)
     if secret is None or secret.data.get(INITIAL_CLUSTER) != permission(situation, name).encode():
-        return _wait(situation, "AddMember", f"waiting until {name} knows the others", soon=True)
+        return wait(situation, "AddMember", f"waiting until {name} knows the others", soon=True)
     url = peer_url(situation.identity, name, situation.spec.tls)
-    return _step(situation, "AddMember", AddLearner(name, url, f"{name} stands ready"))
+    return take(situation, "AddMember", AddLearner(name, url, f"{name} stands ready"))
 
 
 def _handover(situation: Situation, listed: Membership) -> Plan | None:
@@ -233,7 +209,7 @@ def _handover(situation: Situation, listed: Membership) -> Plan | None:
     heir = successor(situation, listed)
     if heir is None or on_cordoned_node(situation, heir):
         return None
-    return _step(situation, "MoveLeader", _move(listed, heir, f"the node of {listed.leader} is cordoned"))
+    return take(situation, "MoveLeader", handover(listed, heir, f"the node of {listed.leader} is cordoned"))
 
 
 def _await_node(situation: Situation) -> Plan | None:
@@ -246,10 +222,6 @@ def _await_node(situation: Situation) -> Plan | None:
             left = (lost.replaceable - now).total_seconds()
             return Plan("AwaitNode", reason, situation.record, wake_after=min(left, LOOK_AGAIN))
     return None
-
-
-def _move(listed: Membership, heir: str, reason: str) -> MoveLeader:
-    return MoveLeader(heir, listed.voters[heir].id, f"{reason}: {heir} is to lead in place of {listed.leader}")
 
 
 def _stands_at_gate(situation: Situation, newcomer: str) -> bool:
@@ -282,11 +254,3 @@ def _finds_no_place(situation: Situation, newcomer: str) -> bool:
     return refused or any(
         problem is not None and problem.cause in {Cause.UNSCHEDULABLE, Cause.STORAGE} for problem in problems
     )
-
-
-def _step(situation: Situation, action: str, step: Step) -> Plan:
-    return Plan(action, step.why, situation.record, (step,), wake_after=SOON)
-
-
-def _wait(situation: Situation, action: str, reason: str, *, soon: bool = False) -> Plan:
-    return Plan(action, reason, situation.record, wake_after=SOON if soon else 1.0)

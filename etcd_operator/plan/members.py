@@ -12,10 +12,11 @@ from etcd_operator.plan.foundations import is_void
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.plan.placement import has_image
+from etcd_operator.plan.rollout import is_idle, is_next, outdated
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
-from etcd_operator.resources.ownership import POD_HASH, member_labels, voter_label
-from etcd_operator.resources.pod import ClusterState, FirstStart, Restart, member_pod, pod_hash
+from etcd_operator.resources.ownership import member_labels, voter_label
+from etcd_operator.resources.pod import ClusterState, FirstStart, Restart, member_pod
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _may_serve(situation: Situation, member: str) -> bool:
     return (
         situation.record.formed
         and (leaving is None or leaving.member != member)
+        and not is_next(situation, member)
         and listed is not None
         and listed.started
         and not listed.is_learner
@@ -187,9 +189,9 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
         return f"{member} may start on an empty volume, and its Pod does not"
     if is_void(situation, member):
         return f"the volume of {member} is gone, and nothing was on it yet"
-    outdated = pod.meta.annotations.get(POD_HASH) != pod_hash(situation.identity, situation.spec, member)
-    if outdated and not (situation.record.formed and pod.lived and pod.problem is None):
-        return f"the Pod of {member} is not as specified"
+    changed = outdated(situation, pod)
+    if changed and (is_idle(pod) or not situation.record.formed):
+        return f"{', '.join(changed)} changed since the Pod of {member} was made"
     return (
         _unlooked(situation, pod) or _claimless(situation, pod) or _imageless(situation, pod) or _deaf(situation, pod)
     )

@@ -22,6 +22,7 @@ another in the same plan: each looks only at what was observed, and no step take
 | 11 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
 | 12 | members | Service, Secret and claim: every member has its Pod |
 | 13 | change the members | a quorum of healthy voters, before and after; one change at a time |
+| 14 | roll the members | every other member serves, and the members do not change |
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from etcd_operator.plan import (
     members,
     obstacles,
     refusals,
+    rollout,
 )
 from etcd_operator.plan.model import Plan
 from etcd_operator.plan.situation import Situation
@@ -66,6 +68,7 @@ TOGETHER: tuple[Callable[[Situation], Plan | None], ...] = (
     members.admit,
     members.run,
     changes.change,
+    rollout.roll,
 )
 
 STABLE_WAKE = 5.0

@@ -14,7 +14,7 @@ WITHDRAWN                             # the `initial-cluster` that names nobody:
 CLIENT_PORT, PEER_PORT, METRICS_PORT
 
 from etcd_operator.resources.ownership import …
-CLUSTER, CLUSTER_UID, MEMBER, ROLE, VOTER, POD_HASH  # keys (and a value) of labels and annotations
+CLUSTER, CLUSTER_UID, MEMBER, ROLE, VOTER, DISMISSED  # keys (and a value) of labels and annotations
 cluster_labels(identity)   member_labels(identity, member)   owner_reference(identity)
 voter_label() -> dict[str, str]       # what the operator adds to the Pod of a member that may take clients
 dismissal(at) -> Json                 # what takes it out of their way again, before the member leaves
@@ -39,9 +39,10 @@ from etcd_operator.resources.pod import …
 FirstStart(state: ClusterState.NEW | ClusterState.EXISTING) | Restart()
 StartCheckImage(reference, pull_policy, pull_secrets: tuple[str, ...])
 member_pod(identity, spec: ClusterSpec, member, *, start: FirstStart | Restart, gate: StartCheckImage)
-pod_hash(identity, spec, member) -> str              # compare with the Pod's annotation POD_HASH: differs = outdated;
-                                                     # the same for FirstStart and Restart and for every gate
 ETCD_CONTAINER, VERSION_CONTAINER, START_CHECK_CONTAINER, START_COMMAND, start_command(member), image(spec)
+
+from etcd_operator.resources.settings import MADE_FROM, made_from, changed_since
+changed_since(annotation: str, spec) -> tuple[str, ...]   # the settings that a Pod with this MADE_FROM has otherwise
 
 from etcd_operator.startcheck import ExitCode, verdict_of
 ExitCode.DATA_LOST == 65              verdict_of(termination_message: str) -> Verdict | None

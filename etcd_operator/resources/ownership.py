@@ -29,9 +29,7 @@ on an emptied volume.
 VOTER = "voter"
 
 DISMISSED = f"{GROUP}/dismissed"
-"""On the Pod of a voter that is about to leave: since when clients are sent elsewhere, as seconds since the epoch."""
-
-POD_HASH = f"{GROUP}/pod-hash"
+"""On the Pod of a voter that is about to stop: since when clients are sent elsewhere, as seconds since the epoch."""
 
 
 def cluster_labels(identity: Identity) -> dict[str, str]:
@@ -56,7 +54,7 @@ def voter_label() -> dict[str, str]:
 
 
 def dismissal(at: datetime) -> Json:
-    """What takes the Pod of a voter that is about to leave out of the client Service, with the time it is done."""
+    """What takes the Pod of a voter that is about to stop out of the client Service, with the time it is done."""
     return {"labels": {ROLE: None}, "annotations": {DISMISSED: f"{at.timestamp():.3f}"}}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
@@ -12,7 +10,7 @@ from etcd_operator.api import GROUP
 from etcd_operator.api.cluster import ClientTLS, PeerTLS
 from etcd_operator.resources.flags import DATA_DIR, TLS_DIR, arguments
 from etcd_operator.resources.names import CLIENT_PORT, METRICS_PORT, PEER_PORT, WITHDRAWN, peer_url
-from etcd_operator.resources.ownership import CLUSTER_UID, POD_HASH, member_labels, metadata
+from etcd_operator.resources.ownership import CLUSTER_UID, member_labels, metadata
 from etcd_operator.resources.secret import (
     CLIENT_CA,
     INITIAL_CLUSTER,
@@ -22,6 +20,7 @@ from etcd_operator.resources.secret import (
     SERVER_CERTIFICATE,
     SERVER_KEY,
 )
+from etcd_operator.resources.settings import MADE_FROM, made_from
 from etcd_operator.resources.start import ClusterState, FirstStart, Restart
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ __all__ = [
     "StartCheckImage",
     "image",
     "member_pod",
-    "pod_hash",
     "start_command",
 ]
 
@@ -90,23 +88,12 @@ def member_pod(
 ) -> Json:
     """The Pod of `member`, on the claim of the same name. Never has the label that lets clients in (ownership.ROLE)."""
     body = _body(identity, spec, member, start, gate)
-    body["metadata"]["annotations"][POD_HASH] = pod_hash(identity, spec, member)
+    body["metadata"]["annotations"][MADE_FROM] = made_from(spec)
     return body
 
 
-def pod_hash(identity: Identity, spec: ClusterSpec, member: str) -> str:
-    """A digest of the Pod that `spec` asks for, to compare with the annotation POD_HASH of the Pod that runs.
-
-    Neither how the member started nor what runs before etcd is part of it: a Pod of a first start is not outdated
-    because the cluster has formed, and upgrading the operator restarts no member.
-    """
-    body = _body(identity, spec, member, Restart(), None)
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
 def _body(
-    identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage | None
+    identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage
 ) -> Json:
     labels = {**_users(spec.pod.labels), **member_labels(identity, member)}
     about = {**metadata(identity, member, labels), "annotations": _users(spec.pod.annotations)}
@@ -119,11 +106,11 @@ def _users(entries: dict[str, str]) -> dict[str, str]:
 
 
 def _spec(
-    identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage | None
+    identity: Identity, spec: ClusterSpec, member: str, start: FirstStart | Restart, gate: StartCheckImage
 ) -> Json:
     looks = isinstance(start, FirstStart) or start.inspect
-    checks = [_start_check(identity, spec, member, start, gate)] if looks and gate is not None else []
-    secrets = (*spec.image.pull_secrets, *(() if gate is None else gate.pull_secrets))
+    checks = [_start_check(identity, spec, member, start, gate)] if looks else []
+    secrets = (*spec.image.pull_secrets, *gate.pull_secrets)
     return {
         "hostname": member,
         "restartPolicy": "Always",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.mutants import etcd_changes, intentions, objects, refusals
+from tests.mutants import etcd_changes, intentions, objects, refusals, rollout
 
-ALL = (*etcd_changes.ALL, *intentions.ALL, *objects.ALL, *refusals.ALL)
+ALL = (*etcd_changes.ALL, *intentions.ALL, *objects.ALL, *refusals.ALL, *rollout.ALL)

@@ -19,6 +19,7 @@ MEMBERS = of(
         "        and (leaving is None or leaving.member != member)\n",
         "",
     ),
+    ("who is about to be made anew gets no clients back", "        and not is_next(situation, member)\n", ""),
     ("a member that never started does not serve", "        and listed.started\n", ""),
     ("a learner does not serve", "        and not listed.is_learner\n", ""),
     (
@@ -68,8 +69,8 @@ MEMBERS = of(
     ),
     (
         "no Pod that has lived is replaced after the formation, unless it has a problem",
-        "    if outdated and not (situation.record.formed and pod.lived and pod.problem is None):",
-        "    if outdated:",
+        "    if changed and (is_idle(pod) or not situation.record.formed):",
+        "    if changed:",
     ),
     ("a Pod that asks a member is not deaf", "if urls.isdisjoint(pod.asks) else None", "if pod.asks else None"),
     (
@@ -136,8 +137,8 @@ MEMBERS = of(
     ),
     (
         "a Pod that was made from another spec and does not run is replaced",
-        "    if outdated and not (situation.record.formed and pod.lived and pod.problem is None):",
-        "    if outdated and not situation.record.formed:",
+        "    if changed and (is_idle(pod) or not situation.record.formed):",
+        "    if changed and not situation.record.formed:",
     ),
     (
         "a first start on a used volume is not tried again and again",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
-from etcd_operator.resources.ownership import DISMISSED, POD_HASH
+from etcd_operator.resources.ownership import DISMISSED
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 from etcd_operator.startcheck import members_of
 from tests.simulation.kubernetes import secret_data
@@ -68,7 +68,7 @@ def _objects(world: World) -> Iterator[str]:
 def _lines(world: World, kind: Kind, name: str, body: Json) -> Iterator[str]:
     about, start = body["metadata"], f"{kind.value.kind} {name}"
     owners = sorted(owner["uid"] for owner in about.get("ownerReferences", ()))
-    marks = {key: value for key, value in about.get("annotations", {}).items() if key not in {POD_HASH, DISMISSED}}
+    marks = {key: value for key, value in about.get("annotations", {}).items() if key != DISMISSED}
     ends = "deletionTimestamp" in about
     yield f"{start}: {json.dumps([about.get('labels'), marks, owners, ends], sort_keys=True)}"
     match kind:

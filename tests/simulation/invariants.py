@@ -25,12 +25,14 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from etcd_operator.api.cluster import ClusterSpec
 from etcd_operator.etcd.quorum import quorum
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.ownership import CLUSTER_UID, ROLE, VOTER
 from etcd_operator.resources.pod import START_CHECK_CONTAINER
 from etcd_operator.resources.secret import INITIAL_CLUSTER
+from etcd_operator.resources.settings import MADE_FROM, changed_since
 from etcd_operator.startcheck import members_of
 from tests.simulation.changes import Add, Change, Move, Promote, Remove
 from tests.simulation.kubernetes import secret_data
@@ -243,25 +245,33 @@ def _deletes_no_data(world: World, call: Call) -> None:
         require(world, call.name in history.dismissed, f"I6: deletes the claim of who was removed by hand: {call}")
 
 
+def _is_outdated(world: World, pod: Json) -> bool:
+    """Whether the user has changed what the Pod is made from."""
+    if world.cluster is None:
+        return False
+    return bool(changed_since(pod["metadata"]["annotations"][MADE_FROM], ClusterSpec.parse(world.cluster["spec"])))
+
+
 def _disrupts_nothing(world: World, call: Call) -> None:
     """A Pod of a member goes when it has ended, cannot get on, or leaves; one that serves only if a quorum stays."""
     body, known, record = world.server.get(call.kind, call.namespace, call.name), truth(world), world.record
     leaves = record.removing is not None and record.removing.member == call.name
+    outdated = _is_outdated(world, body)
     force = call.grace_seconds == 0
     require(world, not (force and call.name in known.voters), f"I3: force-deletes the Pod of a voter: {call}")
     if "deletionTimestamp" in body["metadata"]:
         return
     if call.name in known.healthy:
-        enough = len(known.healthy) - 1 >= quorum(known.size)
-        require(world, leaves and enough, f"I3: stops a member that serves: {call}")
-        reached = ROLE in body["metadata"]["labels"] and Kind.POD not in world.unseen
+        enough = len(known.healthy) - 1 >= quorum(known.size) or known.size == 1
+        require(world, (leaves or outdated) and enough, f"I3: stops a member that serves: {call}")
+        reached = ROLE in body["metadata"]["labels"] and Kind.POD not in world.unseen and known.size > 1
         require(world, not reached, f"stops a member to which clients are sent: {call}")
         return
     ended = body["status"]["phase"] in {"Failed", "Succeeded"}
     spare = call.name in known.learners or (call.name not in world.history.lived and not known.runs(call.name))
     gone = call.name not in known.names and call.name not in record.present
     idle = _does_not_start(world, body)
-    require(world, ended or leaves or spare or gone or idle, f"I3, I7: disrupts a formed cluster: {call}")
+    require(world, ended or leaves or spare or gone or idle or outdated, f"I3, I7: disrupts a formed cluster: {call}")
 
 
 def _does_not_start(world: World, pod: Json) -> bool:

@@ -31,7 +31,7 @@ _VERSIONS = itertools.count(100)
 """One counter for all servers: a resourceVersion names one content, also among copies of a server that went apart."""
 
 _WITH_STATUS = frozenset({Kind.CLUSTER, Kind.POD, Kind.CLAIM, Kind.SERVICE, Kind.BUDGET})
-_FIXED_ONCE_FORMED = ("version", "image", "resources", "pod", "etcd")
+_FIXED_ONCE_FORMED = ("version",)
 
 
 def merged(base: Any, patch: Any) -> Any:

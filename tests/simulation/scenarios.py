@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation import accidents, creations, membership
+from tests.simulation import accidents, creations, membership, rollouts
 
 ALL = (
     *creations.CREATED,
@@ -22,4 +22,5 @@ ALL = (
     *accidents.RENEWED,
     *accidents.POLICIES,
     *membership.ALL,
+    *rollouts.ALL,
 )

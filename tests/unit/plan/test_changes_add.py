@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etcd_operator.observation import Unknown
-from etcd_operator.plan.changes import SOON, change
+from etcd_operator.plan.changes import change
 from etcd_operator.plan.model import AddLearner
+from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import initial_cluster, peer_url
 from tests.builders import (

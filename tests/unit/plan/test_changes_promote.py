@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etcd_operator.observation import Cause, Departure, Problem, Removal
-from etcd_operator.plan.changes import SOON, promotable
+from etcd_operator.plan.changes import promotable
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Promote, Remove
+from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
     MEMBERS,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etcd_operator.observation import Cause, Departure, Problem, Removal
-from etcd_operator.plan.changes import SOON, change
+from etcd_operator.plan.changes import change
 from etcd_operator.plan.model import Remove
+from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
     MEMBERS,

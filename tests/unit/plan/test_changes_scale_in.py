@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etcd_operator.observation import Departure, Removal
-from etcd_operator.plan.changes import DISMISSAL, SOON, change
+from etcd_operator.plan.changes import change
 from etcd_operator.plan.model import Delete, MoveLeader, Patch, Remove
+from etcd_operator.plan.stopping import DISMISSAL, SOON
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import dismissal
 from tests.builders import (
@@ -57,7 +58,7 @@ LAST = dismissed(FIVE, E)
 def test_clients_of_a_healthy_follower_are_sent_elsewhere_first() -> None:
     plan = changed(leaving(FIVE, E))
     patch = {"metadata": dismissal(NOW)}
-    assert plan.steps == (Patch(Kind.POD, FIVE.pods[E].meta, patch, f"{E} is about to leave: clients go elsewhere"),)
+    assert plan.steps == (Patch(Kind.POD, FIVE.pods[E].meta, patch, f"{E} is about to stop: clients go elsewhere"),)
     assert (plan.action, plan.wake_after) == ("ScaleIn", SOON)
 
 

@@ -151,11 +151,6 @@ def test_before_the_formation_a_pod_that_is_not_as_specified_is_replaced() -> No
     assert deleted(decide(seen)) == {f"delete Pod {member}" for member in MEMBERS[:3]}
 
 
-def test_after_the_formation_no_pod_is_replaced_for_its_specification() -> None:
-    seen = with_spec(an_observation(Stage.STABLE), image={"repository": "example.com/other"})
-    assert done(decide(seen)) == set()
-
-
 def test_after_the_formation_a_pod_that_does_not_run_is_made_as_specified() -> None:
     seen = with_spec(an_observation(Stage.STABLE), image={"repository": "example.com/other"})
     stuck = a_pod(ONE, running=False, problem=Problem(Cause.IMAGE, "not found"))

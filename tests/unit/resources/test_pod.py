@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from etcd_operator import startcheck
-from etcd_operator.resources.ownership import POD_HASH
-from etcd_operator.resources.pod import FirstStart, Restart, StartCheckImage, pod_hash, start_command
+from etcd_operator.resources.pod import FirstStart, Restart, StartCheckImage, start_command
+from etcd_operator.resources.settings import MADE_FROM, made_from
 from etcd_operator.resources.start import ClusterState
 from tests.unit.resources.build import FIRST_START, GATE, IDENTITY, MEMBER, container, pod, spec
 
@@ -260,39 +260,8 @@ def test_no_label_of_the_user_lets_clients_in() -> None:
     assert "etcd-operator.dev/role" not in labels
 
 
-CHANGES: list[dict[str, Any]] = [
-    {"version": "3.6.15"},
-    {"image": {"repository": "example.com/other"}},
-    {"image": {"pullSecrets": [{"name": "theirs"}]}},
-    {"resources": {"requests": {"cpu": "1"}}},
-    {"pod": {"labels": {"team": "shop"}}},
-    {"pod": {"annotations": {"note": "hello"}}},
-    {"pod": {"priorityClassName": "high"}},
-    {"etcd": {"snapshotCount": 1}},
-    {"tls": {"client": "Server"}},
-]
-
-
-@pytest.mark.parametrize("change", CHANGES, ids=str)
-def test_what_the_user_changes_about_the_pod_outdates_it(change: dict[str, Any]) -> None:
-    assert pod_hash(IDENTITY, spec(**change), MEMBER) != pod_hash(IDENTITY, spec(), MEMBER)
-
-
-def test_what_does_not_reach_the_pod_does_not_outdate_it() -> None:
-    same = spec(replicas=5, paused=True, storage={"size": "9Gi"})
-    assert pod_hash(IDENTITY, same, MEMBER) == pod_hash(IDENTITY, spec(), MEMBER)
-
-
-def test_the_hash_is_the_same_however_the_member_started_and_whatever_checks_it() -> None:
-    expected = pod_hash(IDENTITY, spec(), MEMBER)
+def test_a_pod_knows_what_it_was_made_from_however_the_member_started_and_whatever_checks_it() -> None:
     other = replace(GATE, reference="example.com/etcd-operator:2", pull_policy="Always", pull_secrets=("new",))
     for start in (FIRST_START, FirstStart(ClusterState.NEW, ask=OTHERS), NEWCOMER, Restart(), INSPECTED):
         for gate in (GATE, other):
-            assert pod(start=start, gate=gate)["metadata"]["annotations"][POD_HASH] == expected
-
-
-def test_the_order_of_labels_does_not_outdate_a_pod() -> None:
-    one, other = {"a": "1", "b": "2"}, {"b": "2", "a": "1"}
-    assert pod_hash(IDENTITY, spec(pod={"labels": one}), MEMBER) == pod_hash(
-        IDENTITY, spec(pod={"labels": other}), MEMBER
-    )
+            assert pod(start=start, gate=gate)["metadata"]["annotations"][MADE_FROM] == made_from(spec())

@@ -1,0 +1,139 @@
+"""Every change of the spec reaches every member: one at a time, and the next only when all of them serve again.
+
+| first of | is made anew when |
+| --- | --- |
+| an outdated member that does not serve | always: it cannot get worse, and the change may be what heals it |
+| an outdated follower | every other member serves and has caught up, and a quorum stands without it |
+| the outdated leader | it has handed leadership over; a single member simply restarts |
+
+So a change with which a member does not serve stops at the first, with the quorum intact, and the next change mends it.
+Members are neither added nor removed meanwhile. Pods whose etcd does not run are made anew without a turn (members.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etcd_operator.etcd.quorum import may_stop, quorum
+from etcd_operator.plan.changes import change
+from etcd_operator.plan.loss import loss
+from etcd_operator.plan.membership import membership
+from etcd_operator.plan.model import Delete
+from etcd_operator.plan.placement import successor
+from etcd_operator.plan.stopping import dismissal, handover, take, wait
+from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.settings import MADE_FROM, changed_since
+
+if TYPE_CHECKING:
+    from etcd_operator.observation import Pod
+    from etcd_operator.plan.membership import Membership
+    from etcd_operator.plan.model import Plan
+    from etcd_operator.plan.situation import Situation
+
+_ACTION = "RollMembers"
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """The member whose Pod is made anew next, and why; `awaited` is who has to serve before."""
+
+    member: str
+    reason: str
+    awaited: tuple[str, ...]
+
+
+def outdated(situation: Situation, pod: Pod) -> tuple[str, ...]:
+    """The settings that the user has changed since the Pod was made."""
+    return changed_since(pod.meta.annotations.get(MADE_FROM, ""), situation.spec)
+
+
+def is_idle(pod: Pod) -> bool:
+    """Whether the Pod may be made as specified without a turn: its etcd never ran, or is known not to."""
+    return not pod.lived or pod.problem is not None
+
+
+def next_roll(situation: Situation, listed: Membership) -> Roll | None:
+    """Who is next; None if every member is as specified, or while the members themselves change."""
+    if listed.foreign or listed.learners or situation.record.removing is not None:
+        return None
+    changed = {
+        name: names
+        for name in situation.record.members
+        if name in listed.voters
+        and (pod := situation.seen.pods.get(name)) is not None
+        and (names := outdated(situation, pod))
+        and not is_idle(pod)
+    }
+    if not changed:
+        return None
+    member = min(changed, key=lambda name: _turn(situation, listed, name))
+    idle = member not in listed.healthy
+    others = (name for name in situation.record.members if name != member and not _serves(situation, listed, name))
+    return Roll(member, f"{', '.join(changed[member])} changed", () if idle else tuple(others))
+
+
+def is_next(situation: Situation, member: str) -> bool:
+    """Whether the member is about to be stopped for a moment, so that clients are better off elsewhere."""
+    listed = membership(situation)
+    roll = None if listed is None else next_roll(situation, listed)
+    return roll is not None and roll.member == member and not roll.awaited
+
+
+def roll(situation: Situation) -> Plan | None:
+    """Make the next outdated Pod anew, or wait until that may be; None if all are as specified."""
+    listed = membership(situation)
+    following = None if listed is None else next_roll(situation, listed)
+    if listed is None or following is None or _changes(situation):
+        return None
+    member, pod = following.member, situation.seen.pods[following.member]
+    why = f"{member} is made anew: {following.reason}"
+    if pod.meta.deleting:
+        return wait(situation, _ACTION, f"waiting for {member} to stop: {following.reason}", soon=True)
+    if following.awaited:
+        return _awaiting(situation, following)
+    if member in listed.healthy and listed.size > 1:
+        stopping = _stopping(situation, listed, following)
+        if stopping is not None:
+            return stopping
+    return take(situation, _ACTION, Delete(Kind.POD, pod.meta, why))
+
+
+def _turn(situation: Situation, listed: Membership, name: str) -> tuple[bool, bool, bool, bool, str]:
+    """When it is a member's turn: the least comes first. One of which clients were sent away already goes on."""
+    healthy, serving = name in listed.healthy, situation.seen.pods[name].serving
+    # A lost node is waited for: nothing on it stops because somebody asks it to.
+    return loss(situation, name) is not None, healthy, name == listed.leader, serving, name
+
+
+def _serves(situation: Situation, listed: Membership, name: str) -> bool:
+    pod = situation.seen.pods.get(name)
+    return pod is not None and pod.ready and pod.serving and name in listed.staying and listed.caught_up(name)
+
+
+def _awaiting(situation: Situation, following: Roll) -> Plan | None:
+    """Wait for the others; where one of them cannot get on, that is an obstacle, which is told instead."""
+    pods = [pod for name in following.awaited if (pod := situation.seen.pods.get(name)) is not None]
+    if any(pod.problem is not None for pod in pods):
+        return None
+    awaited = ", ".join(following.awaited)
+    return wait(situation, _ACTION, f"{following.member} is made anew as soon as {awaited} serves: {following.reason}")
+
+
+def _changes(situation: Situation) -> bool:
+    plan = change(situation)
+    return plan is not None and bool(plan.steps)
+
+
+def _stopping(situation: Situation, listed: Membership, following: Roll) -> Plan | None:
+    """What comes before a member that serves may stop; None if it may."""
+    member = following.member
+    if not may_stop(listed.size, len(listed.staying | {member})):
+        numbers = f"{len(listed.healthy)} of {listed.size} voters healthy, quorum is {quorum(listed.size)}"
+        return wait(situation, _ACTION, f"{member} is not made anew ({following.reason}): {numbers}")
+    if member != listed.leader:
+        return dismissal(situation, _ACTION, situation.seen.pods[member])
+    heir = successor(situation, listed)
+    if heir is None:
+        return wait(situation, _ACTION, f"{member} leads, and no other voter can take over", soon=True)
+    return take(situation, _ACTION, handover(listed, heir, f"{member} is made anew"))

@@ -1,0 +1,54 @@
+"""How a voter that serves is brought to a stop: it leads no more, and clients go elsewhere before its process ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from etcd_operator.plan.model import MoveLeader, Patch, Plan
+from etcd_operator.resources import ownership
+from etcd_operator.resources.kinds import Kind
+
+if TYPE_CHECKING:
+    from etcd_operator.observation import Pod
+    from etcd_operator.plan.membership import Membership
+    from etcd_operator.plan.model import Step
+    from etcd_operator.plan.situation import Situation
+
+SOON = 0.25
+"""Seconds between two looks while etcd changes: Kubernetes does not tell when a learner has caught up."""
+
+DISMISSAL = timedelta(seconds=0.3)
+"""For how long new clients are sent elsewhere before a member stops: the proxies of all nodes know after half of it.
+
+A client that is told to go elsewhere dials again at once. If a proxy sends it to the same member, which is closed by
+then, it waits for a second: long enough for a write to fail.
+"""
+
+
+def handover(listed: Membership, heir: str, reason: str) -> MoveLeader:
+    """Move leadership to the voter `heir`."""
+    return MoveLeader(heir, listed.voters[heir].id, f"{reason}: {heir} is to lead in place of {listed.leader}")
+
+
+def dismissal(situation: Situation, action: str, pod: Pod) -> Plan | None:
+    """Send new clients of `pod` to the others, until every node's proxy does so; None when that is done."""
+    if pod.serving:
+        why = f"{pod.member} is about to stop: clients go elsewhere"
+        dismissed = {"metadata": ownership.dismissal(situation.seen.at)}
+        return take(situation, action, Patch(Kind.POD, pod.meta, dismissed, why))
+    passed = situation.seen.at - pod.dismissed if pod.dismissed is not None else DISMISSAL
+    if not timedelta(0) <= passed < DISMISSAL:
+        return None
+    reason = f"waiting until clients of {pod.member} go elsewhere"
+    return Plan(action, reason, situation.record, wake_after=(DISMISSAL - passed).total_seconds())
+
+
+def take(situation: Situation, action: str, step: Step) -> Plan:
+    """The plan to take one step, and to look again soon."""
+    return Plan(action, step.why, situation.record, (step,), wake_after=SOON)
+
+
+def wait(situation: Situation, action: str, reason: str, *, soon: bool = False) -> Plan:
+    """The plan to wait; `soon` where nobody tells when it is over."""
+    return Plan(action, reason, situation.record, wake_after=SOON if soon else 1.0)

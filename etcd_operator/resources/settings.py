@@ -1,0 +1,60 @@
+"""What a member's Pod was made from, kept on the Pod, to tell what the user has changed since, and nothing else.
+
+It is the user's part of the spec and not the Pod itself that is kept: another operator may make the Pod in another way,
+or know more settings, and restarts no member for that.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from etcd_operator.api import GROUP
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import ClusterSpec, Json
+
+MADE_FROM = f"{GROUP}/made-from"
+"""The annotation on a member's Pod."""
+
+
+def made_from(spec: ClusterSpec) -> str:
+    """What a Pod of `spec` is made from, for the annotation MADE_FROM."""
+    return json.dumps(_settings(spec), sort_keys=True, separators=(",", ":"))
+
+
+def changed_since(annotation: str, spec: ClusterSpec) -> tuple[str, ...]:
+    """The settings, such as `resources` or `etcd.quota`, that `spec` has otherwise than the Pod with this annotation.
+
+    A setting that the annotation does not have was not known when the Pod was made, so the user cannot have changed it;
+    nor is anything read out of an annotation that was not written by an operator.
+    """
+    now = _settings(spec)
+    return tuple(name for name, value in _read(annotation).items() if name in now and now[name] != value)
+
+
+def _settings(spec: ClusterSpec) -> Json:
+    """Each setting that a Pod depends on, as it looks after a way through JSON."""
+    of_parts = {
+        _path(part, name): value
+        for part in ("image", "pod", "etcd", "tls")
+        for name, value in asdict(getattr(spec, part)).items()
+    }
+    settings: Json = json.loads(json.dumps({"version": spec.version, "resources": spec.resources, **of_parts}))
+    return settings
+
+
+def _path(part: str, field: str) -> str:
+    """The setting as people write it: `pod.nodeSelector`."""
+    first, *more = field.removeprefix("auto_compaction_").split("_")
+    inner = "autoCompaction." if field.startswith("auto_compaction_") else ""
+    return f"{part}.{inner}{first}{''.join(word.capitalize() for word in more)}"
+
+
+def _read(annotation: str) -> dict[str, Any]:
+    try:
+        found = json.loads(annotation)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

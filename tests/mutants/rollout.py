@@ -1,0 +1,98 @@
+"""Without these, a change of the spec would reach the members at the wrong moment or in the wrong order."""
+
+from __future__ import annotations
+
+from tests.mutants.mutation import of
+
+STOPPING = of(
+    "plan/stopping.py",
+    (
+        "every proxy has time to send clients elsewhere",
+        "if not timedelta(0) <= passed < DISMISSAL:",
+        "if not timedelta(0) <= passed < timedelta(0):",
+    ),
+    (
+        "a clock that was wrong keeps no member",
+        "if not timedelta(0) <= passed < DISMISSAL:",
+        "if not passed < DISMISSAL:",
+    ),
+)
+
+ROLLOUT = of(
+    "plan/rollout.py",
+    (
+        "nobody is rolled while a stranger is in the list",
+        "if listed.foreign or listed.learners or",
+        "if listed.learners or",
+    ),
+    ("nobody is rolled while a learner catches up", "if listed.foreign or listed.learners or", "if listed.foreign or"),
+    ("nobody is rolled while another leaves", " or situation.record.removing is not None:", ":"),
+    (
+        "nobody is rolled while the members change",
+        " or following is None or _changes(situation):",
+        " or following is None:",
+    ),
+    (
+        "a Pod that runs has its turn",
+        "return not pod.lived or pod.problem is not None",
+        "return True",
+    ),
+    (
+        "a Pod that never ran needs no turn",
+        "return not pod.lived or pod.problem is not None",
+        "return pod.problem is not None",
+    ),
+    (
+        "a Pod that does not run needs no turn",
+        "return not pod.lived or pod.problem is not None",
+        "return not pod.lived",
+    ),
+    ("a Pod is asked once to stop", "    if pod.meta.deleting:\n", "    if pod.finished:\n"),
+    ("the next one waits for all others", "    if following.awaited:\n", "    if not following.awaited:\n"),
+    (
+        "what cannot get on is told as an obstacle",
+        "    if any(pod.problem is not None for pod in pods):\n        return None\n",
+        "",
+    ),
+    ("one that does not serve is not waited for", "() if idle else tuple(others)", "tuple(others)"),
+    (
+        "one that does not serve goes first",
+        "return loss(situation, name) is not None, healthy, name",
+        "return loss(situation, name) is not None, not healthy, name",
+    ),
+    ("a lost node is waited for", "return loss(situation, name) is not None, healthy", "return False, healthy"),
+    ("the leader is the last", "healthy, name == listed.leader, serving", "healthy, name != listed.leader, serving"),
+    (
+        "who takes no clients any more goes on",
+        "name == listed.leader, serving, name",
+        "name == listed.leader, not serving, name",
+    ),
+    ("the Service is ready before the next one", "pod.ready and pod.serving and name", "pod.serving and name"),
+    ("clients are back before the next one", "pod.ready and pod.serving and name", "pod.ready and name"),
+    ("the next one waits for the data", "name in listed.staying and listed.caught_up(name)", "name in listed.staying"),
+    ("the next one waits for health", "name in listed.staying and listed.caught_up(name)", "listed.caught_up(name)"),
+    (
+        "no quorum is given up",
+        "    if not may_stop(listed.size, len(listed.staying | {member})):\n",
+        "    if not listed.size:\n",
+    ),
+    (
+        "a single member simply restarts",
+        "if member in listed.healthy and listed.size > 1:",
+        "if member in listed.healthy:",
+    ),
+    ("a leader hands over first", "    if member != listed.leader:\n", "    if member:\n"),
+    ("a leader without a successor stays", "    if heir is None:\n", "    if heir is None and listed.size < 0:\n"),
+    (
+        "clients are sent elsewhere only for the next one",
+        "roll.member == member and not roll.awaited",
+        "not roll.awaited",
+    ),
+    (
+        "nobody is sent elsewhere while others are awaited",
+        "roll.member == member and not roll.awaited",
+        "roll.member == member",
+    ),
+)
+
+ALL = (*STOPPING, *ROLLOUT)

@@ -1,0 +1,230 @@
+"""A change of the spec reaches every member: one at a time, the leader last, and no further than it does no harm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from etcd_operator.api.conditions import BlockReason
+from etcd_operator.etcd.quorum import quorum
+from etcd_operator.observation import Cause, Departure, Problem, Removal
+from etcd_operator.plan.members import admit
+from etcd_operator.plan.model import Delete, MoveLeader, Patch
+from etcd_operator.plan.rollout import roll
+from etcd_operator.plan.stopping import DISMISSAL, SOON
+from etcd_operator.resources.kinds import Kind
+from tests.builders import (
+    MEMBERS,
+    NOW,
+    Stage,
+    a_member,
+    a_node,
+    a_pod,
+    a_spec,
+    an_observation,
+    having,
+    led_by,
+    listing,
+    on_nodes,
+    saying,
+    silent,
+    with_learner,
+    with_newcomers,
+    with_record,
+    with_spec,
+    without,
+)
+from tests.unit.plan.decide import decide, done, situation, waits
+
+if TYPE_CHECKING:
+    from etcd_operator.observation import Observation, Pod
+    from etcd_operator.plan.model import Plan
+
+A, B, C, D = MEMBERS[:4]
+CHANGE = {"resources": {"requests": {"cpu": "1"}}}
+NEW = a_spec(**CHANGE)
+STABLE = led_by(an_observation(Stage.STABLE), C)
+CHANGED = with_spec(STABLE, **CHANGE)
+
+
+def as_specified(seen: Observation, *members: str) -> Observation:
+    """The same moment, after the Pods of `members` were made anew and serve."""
+    return having(seen, *(a_pod(member, spec=NEW, voter=True) for member in members))
+
+
+def dismissed(member: str, *, ago: timedelta = DISMISSAL) -> Pod:
+    """The outdated Pod of `member`, after its clients were sent elsewhere."""
+    return replace(a_pod(member), dismissed=NOW - ago)
+
+
+def rolled(seen: Observation) -> Plan:
+    """What is done for the change."""
+    plan = roll(situation(seen))
+    assert plan is not None
+    assert plan.record == seen.cluster.record
+    return plan
+
+
+def test_as_long_as_nothing_has_changed_nothing_is_rolled() -> None:
+    assert roll(situation(STABLE)) is None
+    assert roll(situation(as_specified(CHANGED, A, B, C))) is None
+
+
+def test_clients_of_the_first_follower_are_sent_elsewhere() -> None:
+    (step,) = rolled(CHANGED).steps
+    assert isinstance(step, Patch)
+    assert step.why == f"{A} is about to stop: clients go elsewhere"
+
+
+def test_then_its_pod_is_made_anew_and_the_reason_is_what_changed() -> None:
+    seen = having(CHANGED, dismissed(A))
+    plan = rolled(seen)
+    assert plan.steps == (Delete(Kind.POD, seen.pods[A].meta, f"{A} is made anew: resources changed"),)
+    assert (plan.action, plan.wake_after) == ("RollMembers", SOON)
+
+
+def test_it_is_not_let_in_again_before_that() -> None:
+    assert admit(situation(having(CHANGED, dismissed(A)))) is None
+    back = admit(situation(having(STABLE, dismissed(A))))
+    assert back is not None
+    assert done(back) == {f"patch Pod {A}"}
+
+
+def test_who_takes_no_clients_any_more_goes_on_whatever_its_name() -> None:
+    assert done(rolled(having(CHANGED, dismissed(B)))) == {f"delete Pod {B}"}
+
+
+def test_it_is_given_the_time_to_stop() -> None:
+    assert waits(rolled(having(CHANGED, a_pod(A, deleting=True)))) == f"waiting for {A} to stop: resources changed"
+
+
+AWAITED: dict[str, Observation] = {
+    "it has no Pod": without(silent(CHANGED, A), Kind.POD, A),
+    "it is starting": having(silent(CHANGED, A), a_pod(A, spec=NEW)),
+    "it is not ready": having(CHANGED, replace(a_pod(A, spec=NEW, voter=True), ready=False)),
+    "it takes no clients yet": having(CHANGED, a_pod(A, spec=NEW)),
+    "it is behind": saying(as_specified(CHANGED, A), A, raft_applied_index=1),
+    "it is being drained": having(CHANGED, a_pod(A, spec=NEW, voter=True, deleting=True)),
+}
+
+
+@pytest.mark.parametrize("seen", AWAITED.values(), ids=AWAITED)
+def test_the_next_one_waits_until_the_one_before_serves(seen: Observation) -> None:
+    assert waits(rolled(seen)) == f"{B} is made anew as soon as {A} serves: resources changed"
+    admitted = admit(situation(having(seen, dismissed(B))))
+    assert admitted is not None
+    assert f"patch Pod {B}" in done(admitted)
+
+
+def test_the_next_one_follows_when_it_does() -> None:
+    assert done(rolled(having(as_specified(CHANGED, A), dismissed(B)))) == {f"delete Pod {B}"}
+
+
+def test_the_leader_is_the_last_and_hands_over_first() -> None:
+    plan = rolled(saying(as_specified(CHANGED, A, B), B, raft_applied_index=10))
+    assert plan.steps == (MoveLeader(B, a_member(B).id, f"{C} is made anew: {B} is to lead in place of {C}"),)
+    after = led_by(as_specified(CHANGED, A, B), B)
+    assert done(rolled(having(after, dismissed(C)))) == {f"delete Pod {C}"}
+
+
+def test_the_leader_stays_while_nobody_can_take_over() -> None:
+    seen = as_specified(CHANGED, A, B)
+    leaving = with_record(seen, joining=())
+    for name in (A, B):
+        leaving = saying(leaving, name, raft_applied_index=9)
+    assert done(rolled(leaving)) != set()
+    behind = on_nodes(led_by(an_observation(Stage.STABLE, members=2), B))
+    seen = with_spec(having(behind, a_pod(A, spec=NEW, voter=True)), **CHANGE)
+    assert rolled(seen).steps == ()
+
+
+def test_of_two_nobody_is_made_anew_and_the_numbers_are_told() -> None:
+    seen = with_spec(led_by(an_observation(Stage.STABLE, members=2), B), **CHANGE)
+    expected = f"{A} is not made anew (resources changed): 2 of 2 voters healthy, quorum is 2"
+    assert waits(rolled(seen)) == expected
+
+
+def test_a_single_member_restarts() -> None:
+    seen = with_spec(an_observation(Stage.STABLE, members=1), replicas=1, **CHANGE)
+    assert done(rolled(seen)) == {f"delete Pod {A}"}
+
+
+def test_one_that_does_not_serve_goes_first_and_waits_for_nobody() -> None:
+    assert done(rolled(silent(CHANGED, B))) == {f"delete Pod {B}"}
+    assert done(rolled(silent(as_specified(CHANGED, A), B))) == {f"delete Pod {B}"}
+
+
+def test_with_a_member_down_that_is_as_specified_nobody_else_is_made_anew() -> None:
+    seen = silent(as_specified(CHANGED, B), B)
+    assert waits(rolled(seen)) == f"{A} is made anew as soon as {B} serves: resources changed"
+
+
+def test_a_member_on_a_lost_node_is_waited_for() -> None:
+    since = NOW - timedelta(minutes=1)
+    lost = on_nodes(silent(CHANGED, A), node_1=a_node("node-1", ready=False, since=since))
+    assert waits(rolled(lost)) == f"{B} is made anew as soon as {A} serves: resources changed"
+
+
+def test_a_bad_change_stops_at_the_first_and_the_next_change_mends_it() -> None:
+    stuck = a_pod(A, spec=NEW, voter=True, running=False, problem=Problem(Cause.IMAGE, "not found"))
+    stopped = decide(having(silent(CHANGED, A), stuck))
+    assert stopped.action == "Blocked"
+    assert [block.reason for block in stopped.blocked] == [BlockReason.IMAGE]
+    plan = decide(having(silent(STABLE, A), stuck))
+    reasons = [step.why for step in plan.steps if isinstance(step, Delete)]
+    assert reasons == [f"resources changed since the Pod of {A} was made"]
+
+
+BUSY: dict[str, Observation] = {
+    "a stranger is in the list": listing(
+        CHANGED,
+        *(a_member(name) for name in (A, B, C)),
+        replace(a_member("guest"), peer_urls=("https://10.0.0.9:2380",)),
+    ),
+    "a learner catches up": with_learner(with_newcomers(CHANGED, D), D),
+    "a member leaves": with_record(CHANGED, removing=Removal(C, Departure.SCALE_IN, "chosen")),
+    "no quorum can be asked": silent(CHANGED),
+    "the cluster has not formed": with_spec(an_observation(Stage.AGREED), **CHANGE),
+}
+
+
+@pytest.mark.parametrize("seen", BUSY.values(), ids=BUSY)
+def test_nobody_is_rolled_while_the_members_themselves_change(seen: Observation) -> None:
+    assert roll(situation(seen)) is None
+
+
+def test_a_newcomer_that_may_be_added_goes_first() -> None:
+    assert roll(situation(with_newcomers(with_spec(STABLE, replicas=5, **CHANGE), D))) is None
+
+
+def test_a_newcomer_that_finds_no_place_keeps_nobody_from_being_rolled() -> None:
+    seen = with_newcomers(with_spec(STABLE, replicas=5, **CHANGE), D, at_gate=False)
+    assert done(rolled(having(seen, dismissed(A)))) == {f"delete Pod {A}"}
+
+
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(size=st.sampled_from([1, 2, 3, 5, 7]), data=st.data())
+def test_no_roll_ever_leaves_fewer_healthy_voters_than_a_quorum(size: int, data: st.DataObject) -> None:
+    names = MEMBERS[:size]
+    some = st.sets(st.sampled_from(names), max_size=size)
+    quiet, new, going, ending = (data.draw(some) for _ in range(4))
+    seen = with_spec(led_by(an_observation(Stage.STABLE, members=size), data.draw(st.sampled_from(names))), **CHANGE)
+    seen = silent(seen, *sorted(quiet)) if quiet and len(quiet) < quorum(size) else seen
+    for name in names:
+        pod = a_pod(name, spec=NEW if name in new else None, voter=name not in going, deleting=name in ending)
+        seen = having(seen, replace(pod, dismissed=NOW - DISMISSAL if name in going else None))
+    plan = roll(situation(seen))
+    serving = {name for name, view in seen.etcd.views.items() if view.healthy} - ending
+    for step in () if plan is None else plan.steps:
+        match step:
+            case Delete(target=target) if target.name in serving:
+                assert size == 1 or len(serving - {target.name}) >= quorum(size)
+            case MoveLeader(member=member):
+                assert member in serving
+            case _:
+                assert isinstance(step, Delete | Patch)
