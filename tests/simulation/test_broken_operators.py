@@ -19,6 +19,7 @@ from etcd_operator.plan import (
     loss,
     members,
     refusals,
+    rollout,
     situation,
 )
 from etcd_operator.status import document
@@ -192,9 +193,25 @@ FAULTS = (
         "I3: stops a member that serves",
     ),
     Fault(
+        "a member is made anew while clients are sent to it",
+        rollout,
+        "    if member in listed.healthy and listed.size > 1:\n",
+        "    if listed.size < 0:\n",
+        called("a setting changes"),
+        "stops a member to which clients are sent",
+    ),
+    Fault(
+        "a change of the spec reaches nobody",
+        rollout,
+        "    if not changed:\n        return None\n",
+        "    return None\n",
+        called("a setting changes"),
+        "has another etcd.snapshotCount",
+    ),
+    Fault(
         "a member stops while clients are sent to it",
         changes,
-        "if pod is not None and (dismissing := _dismissal(situation, pod)):",
+        'if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod)):',
         "if pod is not None and (dismissing := None):",
         called("5 to 3"),
         "stops a member to which clients are sent",
@@ -274,8 +291,8 @@ FAULTS = (
     Fault(
         "the Pod of a dead member is force-deleted before the member leaves",
         changes,
-        'return _step(situation, "ReplaceMember", Delete(Kind.POD, pod.meta, why))',
-        'return _step(situation, "ReplaceMember", Delete(Kind.POD, pod.meta, why, grace=0))',
+        'return take(situation, "ReplaceMember", Delete(Kind.POD, pod.meta, why))',
+        'return take(situation, "ReplaceMember", Delete(Kind.POD, pod.meta, why, grace=0))',
         called("a volume lost where there is no room for a newcomer"),
         "I3: force-deletes the Pod of a voter",
     ),
