@@ -64,6 +64,8 @@ def next_roll(situation: Situation, listed: Membership) -> Roll | None:
         and (pod := situation.seen.pods.get(name)) is not None
         and (names := outdated(situation, pod))
         and not is_idle(pod)
+        # A lost node is waited for: nothing on it stops because somebody asks it to.
+        and loss(situation, name) is None
     }
     if not changed:
         return None
@@ -99,11 +101,9 @@ def roll(situation: Situation) -> Plan | None:
     return take(situation, _ACTION, Delete(Kind.POD, pod.meta, why))
 
 
-def _turn(situation: Situation, listed: Membership, name: str) -> tuple[bool, bool, bool, bool, str]:
+def _turn(situation: Situation, listed: Membership, name: str) -> tuple[bool, bool, bool, str]:
     """When it is a member's turn: the least comes first. One of which clients were sent away already goes on."""
-    healthy, serving = name in listed.healthy, situation.seen.pods[name].serving
-    # A lost node is waited for: nothing on it stops because somebody asks it to.
-    return loss(situation, name) is not None, healthy, name == listed.leader, serving, name
+    return name in listed.healthy, name == listed.leader, situation.seen.pods[name].serving, name
 
 
 def _serves(situation: Situation, listed: Membership, name: str) -> bool:
@@ -131,9 +131,7 @@ def _stopping(situation: Situation, listed: Membership, following: Roll) -> Plan
     if not may_stop(listed.size, len(listed.staying | {member})):
         numbers = f"{len(listed.healthy)} of {listed.size} voters healthy, quorum is {quorum(listed.size)}"
         return wait(situation, _ACTION, f"{member} is not made anew ({following.reason}): {numbers}")
-    if member != listed.leader:
-        return dismissal(situation, _ACTION, situation.seen.pods[member])
-    heir = successor(situation, listed)
-    if heir is None:
-        return wait(situation, _ACTION, f"{member} leads, and no other voter can take over", soon=True)
-    return take(situation, _ACTION, handover(listed, heir, f"{member} is made anew"))
+    heir = successor(situation, listed) if member == listed.leader else None
+    if heir is not None:
+        return take(situation, _ACTION, handover(listed, heir, f"{member} is made anew"))
+    return dismissal(situation, _ACTION, situation.seen.pods[member])

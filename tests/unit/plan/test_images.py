@@ -43,7 +43,7 @@ def at_gate(*, pulled: bool, images: frozenset[str] = IMAGE) -> bool:
     plan = change(situation(seen))
     added = plan is not None and done(plan) == {f"add {D}"}
     deleted = run(situation(seen))
-    assert deleted is None or not added
+    assert (deleted is None) is added
     if deleted is not None:
         assert done(deleted) == {f"delete Pod {D}"}
         assert deleted.reason == f"the node of {D} may not have etcd's image: its next Pod pulls it first"

@@ -30,6 +30,7 @@ from tests.builders import (
     having,
     led_by,
     listing,
+    losing,
     on_nodes,
     saying,
     silent,
@@ -132,17 +133,6 @@ def test_the_leader_is_the_last_and_hands_over_first() -> None:
     assert done(rolled(having(after, dismissed(C)))) == {f"delete Pod {C}"}
 
 
-def test_the_leader_stays_while_nobody_can_take_over() -> None:
-    seen = as_specified(CHANGED, A, B)
-    leaving = with_record(seen, joining=())
-    for name in (A, B):
-        leaving = saying(leaving, name, raft_applied_index=9)
-    assert done(rolled(leaving)) != set()
-    behind = on_nodes(led_by(an_observation(Stage.STABLE, members=2), B))
-    seen = with_spec(having(behind, a_pod(A, spec=NEW, voter=True)), **CHANGE)
-    assert rolled(seen).steps == ()
-
-
 def test_of_two_nobody_is_made_anew_and_the_numbers_are_told() -> None:
     seen = with_spec(led_by(an_observation(Stage.STABLE, members=2), B), **CHANGE)
     expected = f"{A} is not made anew (resources changed): 2 of 2 voters healthy, quorum is 2"
@@ -159,6 +149,31 @@ def test_one_that_does_not_serve_goes_first_and_waits_for_nobody() -> None:
     assert done(rolled(silent(as_specified(CHANGED, A), B))) == {f"delete Pod {B}"}
 
 
+def test_not_even_for_another_that_does_not_serve() -> None:
+    five = with_spec(led_by(an_observation(Stage.STABLE, members=5), C), **CHANGE)
+    assert done(rolled(silent(as_specified(five, A), A, B))) == {f"delete Pod {B}"}
+
+
+def test_meanwhile_clients_are_let_in_to_the_others() -> None:
+    seen = having(silent(CHANGED, A), a_pod(B, spec=NEW))
+    assert done(rolled(seen)) == {f"delete Pod {A}"}
+    admitted = admit(situation(seen))
+    assert admitted is not None
+    assert f"patch Pod {B}" in done(admitted)
+
+
+IDLE: dict[str, Pod] = {
+    "it never ran": replace(a_pod(A), lived=False),
+    "it does not run": a_pod(A, problem=Problem(Cause.CRASHING, "etcd exited with 1")),
+}
+
+
+@pytest.mark.parametrize("pod", IDLE.values(), ids=IDLE)
+def test_a_pod_whose_etcd_does_not_run_has_no_turn(pod: Pod) -> None:
+    plan = roll(situation(having(silent(CHANGED, A), pod)))
+    assert plan is None or plan.steps == ()
+
+
 def test_with_a_member_down_that_is_as_specified_nobody_else_is_made_anew() -> None:
     seen = silent(as_specified(CHANGED, B), B)
     assert waits(rolled(seen)) == f"{A} is made anew as soon as {B} serves: resources changed"
@@ -166,8 +181,11 @@ def test_with_a_member_down_that_is_as_specified_nobody_else_is_made_anew() -> N
 
 def test_a_member_on_a_lost_node_is_waited_for() -> None:
     since = NOW - timedelta(minutes=1)
-    lost = on_nodes(silent(CHANGED, A), node_1=a_node("node-1", ready=False, since=since))
-    assert waits(rolled(lost)) == f"{B} is made anew as soon as {A} serves: resources changed"
+    away = a_node("node-1", ready=False, since=since)
+    assert waits(rolled(on_nodes(silent(CHANGED, A), node_1=away))) == (
+        f"{B} is made anew as soon as {A} serves: resources changed"
+    )
+    assert roll(situation(on_nodes(silent(as_specified(CHANGED, B, C), A), node_1=away))) is None
 
 
 def test_a_bad_change_stops_at_the_first_and_the_next_change_mends_it() -> None:
@@ -181,6 +199,9 @@ def test_a_bad_change_stops_at_the_first_and_the_next_change_mends_it() -> None:
 
 
 BUSY: dict[str, Observation] = {
+    "a lost member waits for another": with_newcomers(
+        with_record(losing(CHANGED, C), removing=Removal(C, Departure.DATA_LOST, "gone")), D, at_gate=False
+    ),
     "a stranger is in the list": listing(
         CHANGED,
         *(a_member(name) for name in (A, B, C)),
