@@ -1,7 +1,6 @@
 """Members come and go while an application writes: nothing that was acknowledged is missing, and no name comes back."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -9,13 +8,9 @@ from e2e.support.clusters import EtcdCluster
 from e2e.support.invariants import has_exactly
 from e2e.support.kube import Kind, Kube
 from e2e.support.namespaces import Namespaces
-from e2e.support.service import service
+from e2e.support.promises import writing
 from e2e.support.waiting import eventually
-from e2e.support.writer import Writer
 from etcd_operator.etcd.quorum import quorum
-
-LONGEST_GAP = 3.0
-"""Seconds between two acknowledged writes that a busy machine may cost; `make bench` measures them on a quiet one."""
 
 RESIZED_WITHIN = 90.0
 """Seconds; `make bench` measures how long it takes on a quiet machine."""
@@ -26,20 +21,6 @@ def orders(kube: Kube, namespaces: Namespaces) -> Iterator[EtcdCluster]:
     """A cluster of three members; each scenario here leaves three."""
     with namespaces.new("resize") as namespace:
         yield EtcdCluster(kube, namespace).apply().becomes_healthy()
-
-
-@contextmanager
-def writing(orders: EtcdCluster) -> Iterator[None]:
-    """An application writes through the Service; afterwards all that it was promised is there, with no long gap."""
-    prefix = f"write-{orders.object()['metadata']['generation']}"
-    with Writer(service(orders), prefix=prefix, interval=0.05) as written:
-        eventually(lambda: _wrote(written, 20), within=30)
-        yield
-        sofar = len(written.acknowledged)
-        eventually(lambda: _wrote(written, sofar + 10), within=10)
-    with orders.etcd() as etcd:
-        assert [key for key in written.acknowledged if etcd.get(key) != key] == []
-    assert written.longest_gap() < LONGEST_GAP, written.failures
 
 
 def resize(orders: EtcdCluster, size: int) -> set[str]:
@@ -112,10 +93,6 @@ def test_a_change_of_mind_in_the_middle_ends_where_it_says(orders: EtcdCluster, 
         resize(orders, 3)
     has_exactly(orders, 3)
     assert len(before & set(orders.members())) >= 2
-
-
-def _wrote(written: Writer, number: int) -> None:
-    assert len(written.acknowledged) >= number, f"{len(written.acknowledged)} writes: {written.failures[-1:]}"
 
 
 def _budget_covers_the_voters(orders: EtcdCluster) -> None:

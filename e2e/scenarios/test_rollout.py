@@ -1,7 +1,6 @@
 """A change of the spec reaches every member while an application writes, or stops at the first and does no harm."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -9,12 +8,8 @@ from e2e.support.clusters import EtcdCluster
 from e2e.support.invariants import has_exactly
 from e2e.support.kube import Json, Kube
 from e2e.support.namespaces import Namespaces
-from e2e.support.service import service
+from e2e.support.promises import writing
 from e2e.support.waiting import eventually, throughout
-from e2e.support.writer import Writer
-
-LONGEST_GAP = 3.0
-"""Seconds between two acknowledged writes that a busy machine may cost; `make bench` measures them on a quiet one."""
 
 ROLLED_WITHIN = 120.0
 """Seconds; `make bench` measures how long it takes on a quiet machine."""
@@ -25,24 +20,6 @@ def orders(kube: Kube, namespaces: Namespaces) -> Iterator[EtcdCluster]:
     """A cluster of three members; each scenario here leaves them as they were."""
     with namespaces.new("rollout") as namespace:
         yield EtcdCluster(kube, namespace).apply().becomes_healthy()
-
-
-@contextmanager
-def writing(orders: EtcdCluster) -> Iterator[None]:
-    """An application writes through the Service; afterwards all that it was promised is there, with no long gap."""
-    prefix = f"write-{orders.object()['metadata']['generation']}"
-    with Writer(service(orders), prefix=prefix, interval=0.05) as written:
-        eventually(lambda: _wrote(written, 20), within=30)
-        yield
-        sofar = len(written.acknowledged)
-        eventually(lambda: _wrote(written, sofar + 10), within=10)
-    with orders.etcd() as etcd:
-        assert [key for key in written.acknowledged if etcd.get(key) != key] == []
-    assert written.longest_gap() < LONGEST_GAP, written.failures
-
-
-def _wrote(written: Writer, number: int) -> None:
-    assert len(written.acknowledged) >= number, f"{len(written.acknowledged)} writes: {written.failures[-1:]}"
 
 
 def uids(orders: EtcdCluster) -> dict[str, str]:

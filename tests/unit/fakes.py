@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from etcd_operator.etcd.client import Member
 from etcd_operator.etcd.errors import UnreachableError
@@ -152,6 +152,10 @@ def _without(listed: MemberList, member_id: int) -> MemberList:
     return replace(listed, members=tuple(member for member in listed.members if member.id != member_id))
 
 
+def _never(what: str, *arguments: object) -> NoReturn:
+    raise AssertionError(f"a pass reads and writes no keys of the user's: {what}{arguments}")
+
+
 @dataclass
 class FakeEtcd:
     """The part of `EtcdClient` that a pass uses. A member without an answer cannot be reached.
@@ -194,8 +198,8 @@ class FakeEtcd:
         self.closed = True
 
     async def check_health(self, at: Endpoint, *, within: float) -> None:
-        """Not used by a pass."""
-        raise NotImplementedError
+        """Never called: a pass asks for no keys, which are the user's."""
+        _never("check_health", at, within)
 
     async def member_add(self, at: Endpoint, peer_url: str, *, learner: bool, within: float) -> Member:
         """See `EtcdClient.member_add`."""
@@ -224,16 +228,16 @@ class FakeEtcd:
             raise self.refusal
 
     async def hash_kv(self, at: Endpoint, revision: int, *, within: float) -> KeyspaceHash:
-        """Not used by a pass."""
-        raise NotImplementedError
+        """Never called: a pass asks for no keys, which are the user's."""
+        _never("hash_kv", at, revision, within)
 
     async def get(self, at: Endpoint, key: bytes, *, serializable: bool = False, within: float) -> Read:
-        """Not used by a pass."""
-        raise NotImplementedError
+        """Never called: a pass asks for no keys, which are the user's."""
+        _never("get", at, key, serializable, within)
 
     async def put(self, at: Endpoint, key: bytes, value: bytes, *, within: float) -> int:
-        """Not used by a pass."""
-        raise NotImplementedError
+        """Never called: a pass asks for no keys, which are the user's."""
+        _never("put", at, key, value, within)
 
 
 @dataclass
