@@ -248,10 +248,15 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class MemberView:
-    """What one member's etcd answers: of itself, and the member list as a quorum agrees on it through this member."""
+    """What one member's etcd answers: of itself, and the member list as a quorum agrees on it through this member.
+
+    `takes_part` is whether it says on its metrics port that it reads with a quorum's consent; asked only of those that
+    take no clients yet.
+    """
 
     status: Status | Unknown
     agreed: MemberList | Unknown
+    takes_part: bool = False
 
     @property
     def healthy(self) -> bool:

@@ -323,6 +323,13 @@ def silent(seen: Observation, *names: str, reason: str = "no answer before the d
     return replace(seen, etcd=replace(seen.etcd, views=views))
 
 
+def mute(seen: Observation, *names: str) -> Observation:
+    """The same moment, but these members take part and serve no clients yet."""
+    seen = silent(seen, *names)
+    views = {name: replace(view, takes_part=name in names) for name, view in seen.etcd.views.items()}
+    return replace(seen, etcd=replace(seen.etcd, views=views))
+
+
 def listing(seen: Observation, *members: Member, cluster_id: int = CLUSTER_ID) -> Observation:
     """The same moment, but this is what a quorum of the members that answer agrees on."""
     agreed = a_member_list(*members, cluster_id=cluster_id)

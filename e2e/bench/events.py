@@ -40,13 +40,14 @@ class Event:
 
     @property
     def seconds(self) -> float:
-        """From the event until all members served."""
-        return self.served.all - self.began
+        """From the event until the cluster was redundant."""
+        return self.served.redundant - self.began
 
     def run(self) -> Run:
         """The raw figures."""
         return {
             "seconds": round(self.seconds, 2),
+            "all_serve_seconds": round(self.served.all - self.began, 2),
             "longest_write_gap_ms": self.during.longest_gap_ms(),
             "longest_write_gap_after_seconds": round(self.during.longest_gap_began() - self.began, 2),
             "control_longest_write_gap_ms": self.control.longest_gap_ms(),

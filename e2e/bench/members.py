@@ -9,7 +9,7 @@ from e2e.bench.secret import tls
 from e2e.bench.watch import Watch
 from e2e.support.kube import Json, Kind
 from etcd_operator.etcd.client import Endpoint
-from etcd_operator.resources.names import CLIENT_PORT
+from etcd_operator.resources.names import CLIENT_PORT, METRICS_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Members:
                 member,
                 f"{pod['status']['podIP']}:{CLIENT_PORT}",
                 tls(secret, f"{member}.{NAMESPACE}.svc") if secret else None,
+                metrics_url=f"http://{pod['status']['podIP']}:{METRICS_PORT}" if ours else None,
             )
             for member, pod in self.pods().items()
             if "podIP" in pod["status"]

@@ -27,10 +27,13 @@ Whereabouts = Callable[[], Collection[Endpoint]]
 class Served:
     """What was seen until all members served, at moments of the monotonic clock, in seconds.
 
-    `all` is the moment at which they did, `answered` when each member gave its first answer, a learner's refusal
-    included, `served` when it served its first read, `listings` are the different member lists, in their order.
+    `redundant` is when as many failures could be survived as the list has room for: all of them voted, and each read
+    with a quorum's consent, if only for its own metrics port (etcd may serve clients seconds later). `all` is when they
+    all served clients, `answered` when each member gave its first answer, a learner's refusal included, `served` when
+    it served its first read, `listings` are the different member lists, in their order.
     """
 
+    redundant: float
     all: float
     answered: Mapping[str, float]
     served: Mapping[str, float]
@@ -78,6 +81,7 @@ class _Judge:
     answered: dict[str, float] = field(default_factory=dict)
     served: dict[str, float] = field(default_factory=dict)
     listings: list[Listing] = field(default_factory=list)
+    redundant: list[float] = field(default_factory=list)
 
     async def content(self, present: Collection[Endpoint], voters: int) -> bool:
         """Whether nothing is left to wait for, of the members that are `present`."""
@@ -86,6 +90,8 @@ class _Judge:
                 self.asked[at] = asyncio.create_task(self._until_read(at))
         serving = [at for at in present if self.asked[at].done()]
         await self._list(serving)
+        if not self.redundant and await self._is_redundant(present, voters):
+            self.redundant.append(time.monotonic())
         if not self.listings or not self.listings[-1].whole(voters, [at.member for at in serving]):
             return False
         named = self.listings[-1].names
@@ -93,7 +99,8 @@ class _Judge:
 
     def verdict(self) -> Served:
         """All that was seen until now."""
-        return Served(time.monotonic(), dict(self.answered), dict(self.served), tuple(self.listings))
+        now = time.monotonic()
+        return Served(min([now, *self.redundant]), now, dict(self.answered), dict(self.served), tuple(self.listings))
 
     def seen(self) -> str:
         """The same in words."""
@@ -119,6 +126,18 @@ class _Judge:
                 self.listings.append(Listing(time.monotonic(), members))
             return
 
+    async def _is_redundant(self, present: Collection[Endpoint], voters: int) -> bool:
+        if not self.listings or not self.listings[-1].whole(voters, self.listings[-1].names):
+            return False
+        taking = await asyncio.gather(*(self._takes_part(at) for at in present))
+        named = [at.member for at, takes in zip(present, taking, strict=True) if takes]
+        return self.listings[-1].whole(voters, named)
+
+    async def _takes_part(self, at: Endpoint) -> bool:
+        if await self.client.takes_part(at, within=CALL_TIMEOUT):
+            return True
+        return self.asked[at].done() and await self._serves(at)
+
     async def _serves(self, at: Endpoint) -> bool:
         try:
             await self.client.get(at, _HEALTH_KEY, within=CALL_TIMEOUT)
@@ -131,24 +150,33 @@ class _Judge:
         self.asked[at] = asyncio.create_task(self._until_read(at))
 
     async def _until_read(self, at: Endpoint) -> None:
+        # A channel that failed once waits before it dials again; a bare dial does not. One that works is kept: each
+        # handshake takes a millisecond from the members that are measured.
         while True:
-            # A channel that failed once waits before it dials again; a bare dial does not.
             if await _listens(at.address):
                 client = GrpcEtcdClient()
                 try:
-                    await client.get(at, _HEALTH_KEY, within=CALL_TIMEOUT)
-                except RefusedError:
-                    self.answered.setdefault(at.member, time.monotonic())
+                    await self._until_read_by(client, at)
                 except EtcdError:
                     pass  # not yet
                 else:
-                    now = time.monotonic()
-                    self.answered.setdefault(at.member, now)
-                    self.served.setdefault(at.member, now)
                     return
                 finally:
                     await client.close()
             await asyncio.sleep(LOOK_EVERY)
+
+    async def _until_read_by(self, client: GrpcEtcdClient, at: Endpoint) -> None:
+        while True:
+            try:
+                await client.get(at, _HEALTH_KEY, within=CALL_TIMEOUT)
+            except RefusedError:
+                self.answered.setdefault(at.member, time.monotonic())
+                await asyncio.sleep(LOOK_EVERY)
+                continue
+            now = time.monotonic()
+            self.answered.setdefault(at.member, now)
+            self.served.setdefault(at.member, now)
+            return
 
 
 def _words(listing: Listing) -> str:

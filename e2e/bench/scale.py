@@ -23,7 +23,7 @@ def _in(bench: Bench) -> Result:
 
 
 SCALE_OUT = Scenario(
-    title="from three members to five, until all five vote and serve; baseline: creating the StatefulSet",
+    title="from three members to five, until all five vote and read with a quorum; baseline: creating the StatefulSet",
     goals=(Goal("ratio", "≤", 1.8), *QUIET),
     measure=_out,
 )

@@ -25,13 +25,14 @@ class Endpoint:
 
     `member` is the member's name, unique within one client; `address` is "10.0.0.7:2379", "[fd00::7]:2379" or
     "name:2379"; `tls` None means plain text; `cluster_id` None means that any cluster may answer, which only holds
-    before the cluster ID is latched.
+    before the cluster ID is latched. `metrics_url` is where its metrics are, "http://10.0.0.7:2381"; None: not known.
     """
 
     member: str
     address: str
     tls: Tls | None
     cluster_id: int | None = None
+    metrics_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,14 @@ class EtcdClient(Protocol):
         """Return if the member can read with the consent of a quorum; raise what stands against it.
 
         "Permission denied" is health: etcd asks the quorum before it looks at permissions (etcd-rules.md §2).
+        """
+        ...
+
+    async def takes_part(self, at: Endpoint, *, within: float) -> bool:
+        """Whether etcd says on its metrics port that it just read with a quorum's consent, as learners may, too.
+
+        It says so before it serves any client. False if it does not, or cannot be asked; never raises. Another
+        cluster's member is not told apart: its process must be known by other means.
         """
         ...
 

@@ -1,10 +1,12 @@
-"""The one place that speaks gRPC: one channel per member, kept across passes, closed with the member."""
+"""The one place that speaks to etcd: one gRPC channel per member, kept across passes, closed with the member."""
 
 import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
+import aiohttp
 import grpc
 from google.protobuf.message import Message
 
@@ -96,6 +98,20 @@ class GrpcEtcdClient:
         except RefusedError as refused:
             if refused.reason is not Refusal.PERMISSION_DENIED:
                 raise
+
+    async def takes_part(self, at: Endpoint, *, within: float) -> bool:
+        """GET /health, which reads with the quorum's consent (etcdhttp/health.go, checkAPI)."""
+        if at.metrics_url is None:
+            return False
+        patience = aiohttp.ClientTimeout(total=within)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=patience, trust_env=False) as session,
+                session.get(f"{at.metrics_url}/health") as answer,
+            ):
+                return answer.status == HTTPStatus.OK
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     async def member_list(self, at: Endpoint, *, within: float) -> MemberList:
         """Cluster.MemberList, linearizable."""

@@ -9,7 +9,7 @@ from etcd_operator.api.cluster import ClientTLS
 from etcd_operator.etcd.client import Endpoint, Tls
 from etcd_operator.etcd.errors import EtcdError
 from etcd_operator.observation import Etcd, MemberView, Unknown
-from etcd_operator.resources.names import CLIENT_PORT, Identity, member_host
+from etcd_operator.resources.names import CLIENT_PORT, METRICS_PORT, Identity, member_host
 from etcd_operator.resources.secret import CA_BUNDLE, CERTIFICATE, KEY
 
 if TYPE_CHECKING:
@@ -23,9 +23,10 @@ Answer = TypeVar("Answer")
 DEADLINE = 2.0
 """Seconds for one question to one member: longer than a disk's hiccup, short enough for a status that is not stale."""
 
-IMPATIENT_DEADLINE = 0.5
+IMPATIENT_DEADLINE = 0.25
 """Seconds for a member that is not expected to answer, so that no pass waits for it: on a node that Kubernetes itself
-hears no more, or a newcomer, whose port takes connections long before it serves them."""
+hears no more, or one that takes no clients yet, whose port takes connections long before it serves them. The dial goes
+on between two passes, so a slow one is heard by the next."""
 
 
 async def read(etcd: EtcdClient, objects: Objects) -> Etcd:
@@ -37,7 +38,10 @@ async def read(etcd: EtcdClient, objects: Objects) -> Etcd:
     endpoints = _endpoints(objects)
     await etcd.keep(endpoints)
     answers = await asyncio.gather(
-        *(_ask(etcd, endpoint, within=_deadline(objects, name)) for name, endpoint in endpoints.items())
+        *(
+            _ask(etcd, endpoint, within=_deadline(objects, name), starts=not objects.pods[name].serving)
+            for name, endpoint in endpoints.items()
+        )
     )
     views = dict(zip(endpoints, answers, strict=True))
     said = sorted((view.agreed for view in answers), key=lambda agreed: isinstance(agreed, Unknown))
@@ -46,9 +50,9 @@ async def read(etcd: EtcdClient, objects: Objects) -> Etcd:
 
 def _deadline(objects: Objects, member: str) -> float:
     known = {} if isinstance(objects.nodes, Unknown) else objects.nodes
-    node = known.get(objects.pods[member].node or "")
-    expected = member not in objects.cluster.record.joining and (node is None or node.ready)
-    return DEADLINE if expected else IMPATIENT_DEADLINE
+    pod = objects.pods[member]
+    node = known.get(pod.node or "")
+    return DEADLINE if pod.serving and (node is None or node.ready) else IMPATIENT_DEADLINE
 
 
 def _endpoints(objects: Objects) -> dict[str, Endpoint]:
@@ -67,15 +71,23 @@ def _endpoints(objects: Objects) -> dict[str, Endpoint]:
             data = secret.data
             tls = Tls(data[CA_BUNDLE], data.get(CERTIFICATE), data.get(KEY), member_host(identity, pod.member))
         host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
-        endpoints[pod.member] = Endpoint(pod.member, f"{host}:{CLIENT_PORT}", tls, cluster.record.cluster_id)
+        endpoints[pod.member] = Endpoint(
+            pod.member, f"{host}:{CLIENT_PORT}", tls, cluster.record.cluster_id, f"http://{host}:{METRICS_PORT}"
+        )
     return endpoints
 
 
-async def _ask(etcd: EtcdClient, endpoint: Endpoint, *, within: float) -> MemberView:
-    status, agreed = await asyncio.gather(
-        _or_unknown(etcd.status(endpoint, within=within)), _or_unknown(etcd.member_list(endpoint, within=within))
+async def _ask(etcd: EtcdClient, endpoint: Endpoint, *, within: float, starts: bool) -> MemberView:
+    status, agreed, takes_part = await asyncio.gather(
+        _or_unknown(etcd.status(endpoint, within=within)),
+        _or_unknown(etcd.member_list(endpoint, within=within)),
+        etcd.takes_part(endpoint, within=within) if starts else _not_asked(),
     )
-    return MemberView(status, agreed)
+    return MemberView(status, agreed, takes_part=takes_part)
+
+
+async def _not_asked() -> bool:
+    return False
 
 
 async def _or_unknown(question: Awaitable[Answer]) -> Answer | Unknown:

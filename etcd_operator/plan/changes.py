@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from etcd_operator.plan.model import Step
     from etcd_operator.plan.situation import Situation
 
-_UNHEARD_GRACE = 1
-"""Seconds for etcd to end that serves nobody: what it has acknowledged to the leader is on disk, however it ends."""
-
 LOOK_AGAIN = 5.0
 """Seconds between two looks while a node is away: whatever else happens is noticed as soon as ever."""
 
@@ -94,8 +91,6 @@ def _learner(situation: Situation, listed: Membership) -> Plan:
     name = promotable(situation, listed)
     if name is None:
         first = next(iter(listed.learners))
-        if unheard := _unheard(situation, listed, first):
-            return unheard
         reason = f"waiting for learner {first} to catch up with the leader"
         return wait(situation, "PromoteLearner", reason, soon=_gets_on(situation, first))
     budget = situation.seen.budgets.get(situation.identity.disruption_budget)
@@ -103,22 +98,6 @@ def _learner(situation: Situation, listed: Membership) -> Plan:
         return wait(situation, "PromoteLearner", f"{name} votes once the disruption budget counts it", soon=True)
     why = f"{name} has caught up: {listed.size + 1} members vote"
     return take(situation, "PromoteLearner", Promote(name, listed.learners[name].id, why))
-
-
-def _unheard(situation: Situation, listed: Membership, name: str) -> Plan | None:
-    """Start a newcomer anew which etcd lists as started and which answers nobody: once, on the data that it has by now.
-
-    etcd serves clients when it has seen its own announcement as an entry of the log. From 3.6 on, newcomers often get
-    it inside a snapshot instead: then etcd waits for seven seconds and announces itself again (its publishV3 and
-    compactRaftLog; seen in six of ten joins on 3.6.16). Started on its data it serves after a moment.
-    """
-    pod, started = situation.seen.pods.get(name), listed.learners[name].started
-    if pod is None or not started or name in listed.statuses or not _is_withdrawn(situation, name):
-        return None
-    if not (pod.first_start and pod.running) or pod.meta.deleting:
-        return None
-    why = f"{name} has started and answers nobody"
-    return take(situation, "PromoteLearner", Delete(Kind.POD, pod.meta, why, grace=_UNHEARD_GRACE))
 
 
 def _is_withdrawn(situation: Situation, name: str) -> bool:

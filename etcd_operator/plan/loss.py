@@ -39,7 +39,7 @@ class Loss:
 def loss(situation: Situation, member: str) -> Loss | None:
     """What shows that `member` is lost; None while it answers, or may come back by itself."""
     view = situation.seen.etcd.views.get(member)
-    if view is not None and view.healthy and not _another(situation, member):
+    if view is not None and (view.healthy or view.takes_part) and not _another(situation, member):
         return None
     return _data_lost(situation, member) or _node_lost(situation, member)
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.quorum import quorum
-from etcd_operator.observation import Cause, Departure, Suspect
+from etcd_operator.observation import Cause, Departure, Suspect, Unknown
 from etcd_operator.plan.credentials import permitted
 from etcd_operator.plan.foundations import is_void
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.plan.placement import has_image
 from etcd_operator.plan.rollout import is_idle, is_next, outdated
+from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.ownership import member_labels, voter_label
@@ -31,7 +32,7 @@ FORMING_WAKE = 0.25
 
 
 def admit(situation: Situation) -> Plan | None:
-    """Let clients reach each voter whose permission to start empty is withdrawn, and which is not about to leave.
+    """Let clients reach each voter that serves, may not start empty any more, and is not about to leave.
 
     In this order no write is acknowledged through the Service to a member that could still start over from nothing.
     A label that somebody took off is put back before: without it the member's Service leads nowhere.
@@ -63,6 +64,11 @@ def _is_withdrawn(situation: Situation, member: str) -> bool:
     return secret is not None and secret.data.get(INITIAL_CLUSTER) == WITHDRAWN.encode()
 
 
+def _answers(situation: Situation, member: str) -> bool:
+    view = situation.seen.etcd.views.get(member)
+    return view is not None and not isinstance(view.status, Unknown)
+
+
 def _may_serve(situation: Situation, member: str) -> bool:
     listed = situation.listed(member)
     leaving = situation.record.removing
@@ -73,6 +79,7 @@ def _may_serve(situation: Situation, member: str) -> bool:
         and listed is not None
         and listed.started
         and not listed.is_learner
+        and _answers(situation, member)
         and _is_withdrawn(situation, member)
     )
 
@@ -130,10 +137,12 @@ def run(situation: Situation) -> Plan | None:
 def await_all(situation: Situation) -> Plan | None:
     """Say who does not serve although nothing can be done for it: it is starting, or silent."""
     listed = membership(situation)
-    silent = [name for name in situation.record.members if listed is None or name not in listed.healthy]
+    silent = [name for name in situation.record.members if listed is None or name not in listed.serving]
     if not situation.record.formed or not silent:
         return None
-    return Plan("AwaitMembers", f"waiting for {', '.join(silent)} to serve", situation.record)
+    plan = Plan("AwaitMembers", f"waiting for {', '.join(silent)} to serve", situation.record)
+    soon = listed is not None and listed.current.issuperset(silent)
+    return replace(plan, wake_after=SOON) if soon else plan
 
 
 def _stays_away(situation: Situation, member: str) -> bool:

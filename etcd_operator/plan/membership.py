@@ -20,9 +20,11 @@ CAUGHT_UP = 0.9
 class Membership:
     """etcd's member list under our names, and which of its voters are healthy.
 
-    `staying` are the healthy ones whose Pod is not on its way out: a drain in flight counts as done. `foreign` are
-    entries that are not ours, and voters that nobody recorded. `leader` is the voter that leads, None if no healthy one
-    says so of itself.
+    A voter is healthy that reads with a quorum's consent; one of which only etcd's metrics port says so, because it
+    serves no clients yet, is healthy and has no status. `staying` are the healthy ones whose Pod is not on its way out:
+    a drain in flight counts as done. `current` has everybody of whom the metrics port says so, learners, too. `foreign`
+    are entries that are not ours, and voters that nobody recorded. `leader` is the voter that leads, None if no healthy
+    one says so of itself.
     """
 
     voters: dict[str, Member]
@@ -30,6 +32,7 @@ class Membership:
     foreign: tuple[Member, ...]
     healthy: frozenset[str]
     staying: frozenset[str]
+    current: frozenset[str]
     statuses: dict[str, Status]
     leader: str | None
 
@@ -37,6 +40,11 @@ class Membership:
     def size(self) -> int:
         """How many vote, those that are not ours included."""
         return len(self.voters) + sum(1 for entry in self.foreign if not entry.is_learner)
+
+    @property
+    def serving(self) -> frozenset[str]:
+        """The healthy ones that serve clients."""
+        return self.healthy & self.statuses.keys()
 
     @property
     def listed(self) -> dict[str, Member]:
@@ -49,8 +57,9 @@ class Membership:
         return 0 if status is None else status.raft_applied_index
 
     def caught_up(self, member: str) -> bool:
-        """Whether the member has nearly all that the leader has."""
-        return self.leader is not None and self.applied(member) >= CAUGHT_UP * self.applied(self.leader)
+        """Whether the member has nearly all that the leader has, or all by its own word."""
+        nearly = self.leader is not None and self.applied(member) >= CAUGHT_UP * self.applied(self.leader)
+        return nearly or member in self.current
 
 
 def membership(situation: Situation) -> Membership | None:
@@ -72,10 +81,12 @@ def membership(situation: Situation) -> Membership | None:
         name: view.status for name, view in views.items() if name in ours and not isinstance(view.status, Unknown)
     }
     voters = {name: entry for name, entry in ours.items() if not entry.is_learner}
+    current = frozenset(name for name, entry in ours.items() if entry.started and _takes_part(situation, name))
     healthy = frozenset(
         name
         for name, entry in voters.items()
-        if name in statuses and views[name].healthy and statuses[name].member_id == entry.id
+        if (name in statuses and views[name].healthy and statuses[name].member_id == entry.id)
+        or (name not in statuses and name in current)
     )
     return Membership(
         voters=voters,
@@ -83,9 +94,19 @@ def membership(situation: Situation) -> Membership | None:
         foreign=tuple(foreign),
         healthy=healthy,
         staying=frozenset(name for name in healthy if not is_ending(situation, name)),
+        current=current,
         statuses=statuses,
-        leader=next((name for name in sorted(healthy) if statuses[name].leader_id == voters[name].id), None),
+        leader=next((name for name in sorted(healthy & statuses.keys()) if _leads(statuses[name], voters[name])), None),
     )
+
+
+def _takes_part(situation: Situation, member: str) -> bool:
+    view = situation.seen.etcd.views.get(member)
+    return view is not None and view.takes_part
+
+
+def _leads(status: Status, entry: Member) -> bool:
+    return status.leader_id == entry.id
 
 
 def is_ending(situation: Situation, member: str) -> bool:

@@ -42,12 +42,15 @@ def may_leave(listed: Membership, member: str) -> bool:
 
 
 def successor(situation: Situation, listed: Membership) -> str | None:
-    """The voter to which leadership goes: healthy, caught up, not about to leave, and best not on a cordoned node."""
+    """The voter to which leadership goes: it serves, has caught up, does not leave; best not on a cordoned node."""
     leaving = situation.record.removing
     able = [
         name
         for name in sorted(listed.staying)
-        if name != listed.leader and listed.caught_up(name) and (leaving is None or name != leaving.member)
+        if name in listed.statuses
+        and name != listed.leader
+        and listed.caught_up(name)
+        and (leaving is None or name != leaving.member)
     ]
     return max(able, key=lambda name: (not on_cordoned_node(situation, name), listed.applied(name)), default=None)
 

@@ -2,7 +2,7 @@
 
 | first of | is made anew when |
 | --- | --- |
-| an outdated member that does not serve | always: it cannot get worse, and the change may be what heals it |
+| an outdated member that does not serve | a quorum serves without it: the change may be what heals it |
 | an outdated follower | every other member serves and has caught up, and a quorum stands without it |
 | the outdated leader | it has handed leadership over; a single member simply restarts |
 
@@ -94,6 +94,8 @@ def roll(situation: Situation) -> Plan | None:
         return wait(situation, _ACTION, f"waiting for {member} to stop: {following.reason}", soon=True)
     if following.awaited:
         return _awaiting(situation, following)
+    if member not in listed.healthy and len(listed.healthy) < quorum(listed.size):
+        return wait(situation, _ACTION, f"{member} is not made anew ({following.reason}): {_numbers(listed)}")
     if member in listed.healthy and listed.size > 1:
         stopping = _stopping(situation, listed, following)
         if stopping is not None:
@@ -129,9 +131,12 @@ def _stopping(situation: Situation, listed: Membership, following: Roll) -> Plan
     """What comes before a member that serves may stop; None if it may."""
     member = following.member
     if not may_stop(listed.size, len(listed.staying | {member})):
-        numbers = f"{len(listed.healthy)} of {listed.size} voters healthy, quorum is {quorum(listed.size)}"
-        return wait(situation, _ACTION, f"{member} is not made anew ({following.reason}): {numbers}")
+        return wait(situation, _ACTION, f"{member} is not made anew ({following.reason}): {_numbers(listed)}")
     heir = successor(situation, listed) if member == listed.leader else None
     if heir is not None:
         return take(situation, _ACTION, handover(listed, heir, f"{member} is made anew"))
     return dismissal(situation, _ACTION, situation.seen.pods[member])
+
+
+def _numbers(listed: Membership) -> str:
+    return f"{len(listed.healthy)} of {listed.size} voters healthy, quorum is {quorum(listed.size)}"

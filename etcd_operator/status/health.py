@@ -81,6 +81,8 @@ def member_phase(seen: Observation, name: str) -> tuple[str, str]:
         return _without_process(pod)
     if view is None:
         return "Unknown", "not asked: the operator has no client certificate yet"
+    if view.takes_part and isinstance(view.status, Unknown):
+        return "Starting", "it takes part, and serves no clients yet"
     answer = view.status if isinstance(view.status, Unknown) else view.agreed
     return "Unhealthy", answer.reason if isinstance(answer, Unknown) else "it answers as another member"
 

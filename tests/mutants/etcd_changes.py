@@ -70,19 +70,6 @@ CHANGES = of(
         "return pod is not None",
     ),
     ("the budget is not raised while a stranger keeps the learner from voting", "        and not listed.foreign\n", ""),
-    ("a learner that answers is not started anew", "or not started or name in listed.statuses or", "or not started or"),
-    ("a learner that never started is not started anew", "pod is None or not started or", "pod is None or"),
-    (
-        "a learner is started anew only on its data",
-        " or not _is_withdrawn(situation, name):\n        return None\n    if not",
-        ":\n        return None\n    if not",
-    ),
-    ("a learner is started anew once", "if not (pod.first_start and pod.running) or", "if not pod.running or"),
-    (
-        "a learner that has just been asked to start anew is left alone",
-        "pod.running) or pod.meta.deleting:",
-        "pod.running):",
-    ),
     (
         "a stopped member leaves only while a quorum stands",
         'return take(situation, "ScaleIn", removal) if may_remove_dead(listed.size, len(listed.healthy)) else None',

@@ -10,8 +10,20 @@ MEMBERSHIP = of(
     ("a learner has nearly all that the leader has", "CAUGHT_UP = 0.9", "CAUGHT_UP = 0.5"),
     (
         "nobody has caught up with a leader that is not known",
-        "return self.leader is not None and self.applied(member) >= CAUGHT_UP * self.applied(self.leader)",
-        "return self.applied(member) >= CAUGHT_UP * self.applied(self.leader or member)",
+        "nearly = self.leader is not None and self.applied(member) >= CAUGHT_UP * self.applied(self.leader)",
+        "nearly = self.applied(member) >= CAUGHT_UP * self.applied(self.leader or member)",
+    ),
+    ("what the metrics port says is heard", "return nearly or member in self.current", "return nearly"),
+    ("a member that takes part is healthy", "        or (name not in statuses and name in current)\n", ""),
+    (
+        "one that answers is not judged by its metrics port",
+        "or (name not in statuses and name in current)",
+        "or name in current",
+    ),
+    (
+        "who never started takes no part",
+        "if entry.started and _takes_part(situation, name))",
+        "if _takes_part(situation, name))",
     ),
     (
         "there is no membership before the formation",
@@ -21,14 +33,14 @@ MEMBERSHIP = of(
     ("a voter that nobody recorded is a stranger", " or (not entry.is_learner and name not in named)", ""),
     (
         "one that cannot get a quorum's consent is not healthy",
-        "if name in statuses and views[name].healthy and",
-        "if name in statuses and",
+        "if (name in statuses and views[name].healthy and",
+        "if (name in statuses and",
     ),
-    ("one that answers as another member is not healthy", " and statuses[name].member_id == entry.id\n", "\n"),
+    ("one that answers as another member is not healthy", " and statuses[name].member_id == entry.id)", ")"),
     (
         "who leads says so itself",
-        "if statuses[name].leader_id == voters[name].id), None)",
-        "if statuses[name].leader_id), None)",
+        "return status.leader_id == entry.id",
+        "return bool(status.leader_id and entry.id)",
     ),
     (
         "who leaves is no stranger",
@@ -47,13 +59,14 @@ LOSS = of(
     ("a lost node is waited for", "return self.replaceable <= now", "return True"),
     (
         "a member that answers is not lost",
-        "if view is not None and view.healthy and not _another(situation, member):",
+        "if view is not None and (view.healthy or view.takes_part) and not _another(situation, member):",
         "if view is None and not _another(situation, member):",
     ),
+    ("a member that takes part is not lost", "(view.healthy or view.takes_part)", "view.healthy"),
     (
         "one that answers as another member is lost",
-        "view.healthy and not _another(situation, member):",
-        "view.healthy:",
+        "view.takes_part) and not _another(situation, member):",
+        "view.takes_part):",
     ),
     (
         "a member that may start empty has nothing to lose",
@@ -157,14 +170,15 @@ PLACEMENT = of(
         "return may_remove_healthy(listed.size, len(listed.staying | {member}))",
         "return may_remove_dead(listed.size, len(listed.staying | {member}))",
     ),
-    ("leadership goes to another", "if name != listed.leader and listed.caught_up(name)", "if listed.caught_up(name)"),
+    ("leadership goes to another", "        and name != listed.leader\n", ""),
+    ("leadership goes to one that serves", "if name in listed.statuses\n        and name", "if name"),
     (
         "a successor is healthy",
-        "for name in sorted(listed.staying)\n        if name != listed.leader",
-        "for name in sorted(listed.voters)\n        if name != listed.leader",
+        "for name in sorted(listed.staying)\n        if name in listed.statuses",
+        "for name in sorted(listed.voters)\n        if name in listed.statuses",
     ),
-    ("a successor has caught up", "name != listed.leader and listed.caught_up(name) and", "name != listed.leader and"),
-    ("a successor stays", " and (leaving is None or name != leaving.member)\n", "\n"),
+    ("a successor has caught up", "        and listed.caught_up(name)\n", ""),
+    ("a successor stays", "        and (leaving is None or name != leaving.member)\n", ""),
     (
         "a successor is not on a cordoned node",
         "key=lambda name: (not on_cordoned_node(situation, name), listed.applied(name))",

@@ -54,6 +54,11 @@ ROLLOUT = of(
         "    if any(pod.problem is not None for pod in pods):\n        return None\n",
         "",
     ),
+    (
+        "one that nobody hears stays where the quorum may stand on it",
+        "if member not in listed.healthy and len(listed.healthy) < quorum(listed.size):",
+        "if member not in listed.healthy and not listed.healthy:",
+    ),
     ("one that does not serve is not waited for", "() if idle else tuple(others)", "tuple(others)"),
     (
         "one that does not serve goes first",

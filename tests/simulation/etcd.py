@@ -48,7 +48,8 @@ class Etcd:
     `volumes` and `stored` hold the files and etcd's data on them by the UID of the claim; a process whose files are
     taken away goes on with what it has in memory, and nothing is stored any more. `links` are connections with the
     moment since which they stand, `exits` tells how processes ended by themselves, by Pod. `cut` are members whose
-    network is, `slow` those that the log does not reach. `damaged` tells with which last words a start on a volume
+    network is, `slow` those that the log does not reach, `mute` those that do not serve clients yet, whatever else they
+    do (etcd that got its own announcement inside a snapshot). `damaged` tells with which last words a start on a volume
     ends. `first_starts` are the peer URLs of those that began on an empty directory in this tick.
     """
 
@@ -61,6 +62,7 @@ class Etcd:
     exits: dict[str, Exit] = field(default_factory=dict)
     cut: frozenset[str] = frozenset()
     slow: frozenset[str] = frozenset()
+    mute: frozenset[str] = frozenset()
     damaged: dict[str, Exit] = field(default_factory=dict)
     first_starts: tuple[str, ...] = ()
 
@@ -152,6 +154,11 @@ class Etcd:
         except NoLeader:
             return False
         return True
+
+    def takes_part(self, process: Process) -> bool:
+        """Whether a process could read with a quorum's consent, for whomever."""
+        leader = self.leader_of(process)
+        return leader is not None and process.data.journal == leader.data.journal
 
     def heard(self, process: Process) -> Process:
         """The leader that a process hears; raises NoLeader."""
@@ -268,11 +275,12 @@ class Etcd:
         if known > has:
             self._end(process, Exit(2, FORGOT.format(known, has)))
             return
+        serving = process.serving or process.member not in self.mute
         if process.member in self.slow:
-            self._save(replace(process, serving=True), process.data)
+            self._save(replace(process, serving=serving), process.data)
             return
-        if not process.serving or process.data.journal != led.journal:
-            self._save(replace(process, serving=True), replace(process.data, journal=led.journal))
+        if process.serving != serving or process.data.journal != led.journal:
+            self._save(replace(process, serving=serving), replace(process.data, journal=led.journal))
         if known != len(led.journal.entries):
             matches = {**lead.matches, process.data.member_id: len(led.journal.entries)}
             self.leads[led.cluster_id] = replace(lead, matches=matches)

@@ -59,6 +59,13 @@ class SimEtcdClient:
         """See `EtcdClient.check_health`."""
         await self.get(at, b"health", within=within)
 
+    async def takes_part(self, at: Endpoint, *, within: float) -> bool:  # noqa: ARG002
+        """See `EtcdClient.takes_part`: on plain text, and whether or not it serves clients yet."""
+        self._wire.alive()
+        view = self._agreed
+        process = next((one for one in view.processes.values() if f"{one.ip}:2379" == at.address), None)
+        return process is not None and view.takes_part(process)
+
     async def member_list(self, at: Endpoint, *, within: float) -> MemberList:  # noqa: ARG002
         """See `EtcdClient.member_list`."""
         process = self._dial_voter(at, "MemberList")

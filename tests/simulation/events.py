@@ -306,6 +306,24 @@ def speed_up(*, when: Callable[[World], bool]) -> Event:
     return Event("the log reaches all members", when, do)
 
 
+def silence(*numbers: int, when: Callable[[World], bool]) -> Event:
+    """These members take part, and serve no clients yet."""
+
+    def do(world: World) -> None:
+        world.etcd.mute = frozenset(world.record.present[number] for number in numbers)
+
+    return Event(f"members {numbers} do not serve clients yet", when, do)
+
+
+def let_speak(*, when: Callable[[World], bool]) -> Event:
+    """Whoever takes part serves clients."""
+
+    def do(world: World) -> None:
+        world.etcd.mute = frozenset()
+
+    return Event("all members serve clients", when, do)
+
+
 def on_node_of(
     number: int, says: str, do: Callable[[Nodes, str], object], *, when: Callable[[World], bool], apart: bool = False
 ) -> Event:

@@ -140,6 +140,7 @@ def _machines(world: World) -> Iterator[str]:
     yield from (f"held: {name}" for name in nodes.held)
     yield from (f"cut: {name}" for name in etcd.cut)
     yield from (f"slow: {name}" for name in etcd.slow)
+    yield from (f"mute: {name}" for name in etcd.mute)
 
 
 def _clocks(world: World) -> Iterator[str]:

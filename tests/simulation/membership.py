@@ -401,6 +401,27 @@ STUCK = (
         disturbed_after=2,
     ),
     Scenario(
+        "newcomers take part long before they serve clients",
+        endings.healthy(5),
+        script=(
+            resized(5, when=moments.admitted(3)),
+            events.silence(3, 4, when=moments.at_gate),
+            events.let_speak(when=moments.calm),
+        ),
+        disturbed_after=2,
+    ),
+    Scenario(
+        "one becomes three, and the second member takes part long before it serves clients",
+        endings.healthy(3),
+        spec({"replicas": 1}),
+        (
+            resized(3, when=moments.admitted(1)),
+            events.silence(1, when=moments.at_gate),
+            events.let_speak(when=moments.calm),
+        ),
+        disturbed_after=2,
+    ),
+    Scenario(
         "a volume lost where there is no room for a newcomer",
         endings.replaced(1),
         script=(events.claims_lost(0, when=moments.admitted(3)),),

@@ -173,7 +173,7 @@ class Nodes:
             sandbox = kubelet.advanced(pod, sandbox)
         self.sandboxes[uid] = sandbox
         process = self.etcd.processes.get(uid)
-        ready = process is not None and process.serving and not process.learns
+        ready = process is not None and (process.serving or self.etcd.takes_part(process)) and not process.learns
         status = pod_status.of(
             pod,
             ip=sandbox.ip,

@@ -79,7 +79,11 @@ def truth(world: World) -> Truth:
     known = stored if leader is None else [leader.data]
     listed = known[-1].journal.members if known else ()
     by_id = {member.id: member_at(member.peer_urls[0]) for member in listed}
-    heard = (process for process in etcd.processes.values() if process.serving and etcd.leader_of(process) is not None)
+    heard = (
+        process
+        for process in etcd.processes.values()
+        if (process.serving or etcd.takes_part(process)) and etcd.leader_of(process) is not None
+    )
     return Truth(
         agreed=leader is not None and etcd.leader_of(leader) is not None,
         members={by_id[member.id]: member for member in listed},

@@ -160,6 +160,8 @@ def _never(what: str, *arguments: object) -> NoReturn:
 class FakeEtcd:
     """The part of `EtcdClient` that a pass uses. A member without an answer cannot be reached.
 
+    `current` are those of whom the metrics port says that they take part, `asked_of_itself` who was asked there.
+
     `changes` tells what was changed and who was asked for it, as ("orders-bbbbb", "remove", 7); `refusal` is what every
     change raises instead.
     """
@@ -170,6 +172,8 @@ class FakeEtcd:
     patience: dict[str, float] = field(default_factory=dict)
     changes: list[tuple[str, str, str | int]] = field(default_factory=list)
     refusal: EtcdError | None = None
+    current: set[str] = field(default_factory=set)
+    asked_of_itself: list[str] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
     closed: bool = False
 
@@ -188,6 +192,12 @@ class FakeEtcd:
         if at.member not in self.lists:
             raise UnreachableError(f"{at.member}, MemberList", "connection refused")
         return self.lists[at.member]
+
+    async def takes_part(self, at: Endpoint, *, within: float) -> bool:
+        """See `EtcdClient.takes_part`."""
+        assert within > 0
+        self.asked_of_itself.append(at.member)
+        return at.member in self.current
 
     async def keep(self, members: Collection[str]) -> None:
         """See `EtcdClient.keep`."""

@@ -46,10 +46,16 @@ def test_a_run_tells_how_long_it_took_and_what_an_application_noticed_and_when()
     during = History((Write(0, 9.5, 9.6), Write(1, 10.25, None, "no answer"), Write(2, 11.0, 11.1)))
     control = History((Write(3, 20.0, 20.0), Write(4, 20.0, 20.05)))
     event = Event(
-        10.0, Served(all=12.0, answered={}, served={}, listings=()), 13.0, during, control, {"pods_deleted": 0.1}
+        10.0,
+        Served(redundant=12.0, all=12.5, answered={}, served={}, listings=()),
+        13.0,
+        during,
+        control,
+        {"pods_deleted": 0.1},
     )
     found = event.run()
     assert found["seconds"] == 2.0
+    assert found["all_serve_seconds"] == 2.5
     assert found["settled_seconds"] == 3.0
     assert found["longest_write_gap_ms"] == 1500.0
     assert found["longest_write_gap_after_seconds"] == -0.4

@@ -26,7 +26,6 @@ from tests.builders import (
     an_observation,
     having,
     with_data,
-    with_record,
     without,
 )
 from tests.unit.fakes import FakeEtcd
@@ -178,13 +177,26 @@ async def test_the_answer_of_a_member_is_waited_for_less_long_when_its_node_is_a
     nodes: dict[str, Node] | Unknown, patience: float
 ) -> None:
     etcd = answering(*MEMBERS[:3])
-    seen = having(an_observation(Stage.STABLE), a_pod(MEMBERS[0], node="node-9"))
+    seen = having(an_observation(Stage.STABLE), a_pod(MEMBERS[0], node="node-9", voter=True))
     await read(etcd, replace(seen, nodes=nodes))
     assert etcd.patience == {MEMBERS[0]: patience, MEMBERS[1]: DEADLINE, MEMBERS[2]: DEADLINE}
     assert IMPATIENT_DEADLINE < DEADLINE
 
 
-async def test_the_answer_of_a_newcomer_is_waited_for_less_long() -> None:
+async def test_the_answer_of_one_that_takes_no_clients_yet_is_waited_for_less_long() -> None:
     etcd = answering(*MEMBERS[:3])
-    await read(etcd, with_record(an_observation(Stage.STABLE), members=MEMBERS[:2], joining=(MEMBERS[2],)))
+    await read(etcd, having(an_observation(Stage.STABLE), a_pod(MEMBERS[2])))
     assert etcd.patience == {MEMBERS[0]: DEADLINE, MEMBERS[1]: DEADLINE, MEMBERS[2]: IMPATIENT_DEADLINE}
+
+
+async def test_only_of_one_that_takes_no_clients_yet_the_metrics_port_is_asked_whether_it_takes_part() -> None:
+    etcd = answering(*MEMBERS[:2])
+    etcd.current = set(MEMBERS[:3])
+    found = await read(etcd, having(an_observation(Stage.STABLE), a_pod(MEMBERS[2])))
+    assert {name: view.takes_part for name, view in found.views.items()} == {
+        MEMBERS[0]: False,
+        MEMBERS[1]: False,
+        MEMBERS[2]: True,
+    }
+    assert etcd.asked_of_itself == [MEMBERS[2]]
+    assert {at.metrics_url for at in etcd.asked} == {"http://10.244.1.7:2381"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +16,7 @@ from tests.builders import (
     MEMBERS,
     Stage,
     a_budget,
+    a_gate_pod,
     a_member,
     a_member_secret,
     a_pod,
@@ -25,6 +25,7 @@ from tests.builders import (
     led_by,
     listing,
     losing,
+    mute,
     saying,
     silent,
     with_learner,
@@ -148,24 +149,26 @@ def test_one_that_does_not_get_on_is_looked_at_less_often() -> None:
     assert changed(without(seen, Kind.POD, D)).wake_after > SOON
 
 
-MUTE = having(silent(learning(), D), replace(a_pod(D), first_start=True))
-
-
-def test_one_that_started_and_answers_nobody_is_started_anew_on_its_data() -> None:
-    assert done(changed(MUTE)) == {f"delete Pod {D}"}
+def test_one_that_takes_part_votes_before_it_serves_clients() -> None:
+    assert done(changed(mute(learning(), D))) == {f"promote {D}"}
 
 
 @pytest.mark.parametrize(
     "seen",
     [
-        having(MUTE, a_pod(D)),
-        having(MUTE, replace(a_pod(D, running=False), first_start=True)),
-        having(MUTE, replace(a_pod(D, deleting=True), first_start=True)),
-        having(MUTE, a_member_secret(D, "it may start over")),
-        silent(with_learner(MUTE, D, started=False), D),
-        without(MUTE, Kind.POD, D),
+        silent(learning(), D),
+        having(mute(learning(), D), a_pod(D, deleting=True)),
+        having(mute(learning(), D), a_member_secret(D, "it may start over")),
+        mute(with_learner(learning(), D, started=False), D),
+        without(mute(learning(), D), Kind.POD, D),
     ],
-    ids=["it was already", "does not run", "is ending", "was just listed", "has not started", "has no Pod"],
+    ids=["is not known to take part", "is ending", "was just listed", "has not started", "has no Pod"],
 )
-def test_one_that_answers_nobody_is_waited_for_when_it(seen: Observation) -> None:
+def test_one_that_serves_no_clients_does_not_vote_when_it(seen: Observation) -> None:
     assert waits(changed(seen)).startswith("waiting for learner")
+
+
+def test_one_that_votes_and_serves_no_clients_yet_holds_up_nobody() -> None:
+    seen = with_record(mute(listing(FIVE, *(a_member(name) for name in MEMBERS[:4])), D), members=MEMBERS[:4])
+    seen = having(with_newcomers(seen, E), a_gate_pod(E, asks=(A, B)))
+    assert done(changed(with_spec(seen, replicas=5))) == {f"add {E}"}

@@ -10,6 +10,7 @@ import pytest
 from etcd_operator.observation import Cause, Departure, Problem, Removal, Unknown
 from etcd_operator.plan.members import admit, await_all, run
 from etcd_operator.plan.model import Delete, Patch
+from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, initial_cluster, peer_url
 from etcd_operator.resources.ownership import MEMBER
@@ -28,6 +29,7 @@ from tests.builders import (
     an_observation,
     having,
     listing,
+    mute,
     on_nodes,
     silent,
     with_data,
@@ -379,12 +381,28 @@ def test_a_newcomer_takes_no_clients_before_it_votes(entry: Member | None) -> No
 
 
 def test_a_newcomer_that_votes_and_cannot_start_over_takes_clients() -> None:
-    seen = with_newcomers(an_observation(Stage.STABLE), D)
-    seen = having(seen, a_pod(D), with_data(seen.secrets[D], {"initial-cluster": WITHDRAWN.encode()}))
+    seen = with_learner(with_newcomers(an_observation(Stage.STABLE), D), D)
     seen = with_record(listing(seen, A, B, a_member(C), a_member(D)), members=MEMBERS[:4], joining=())
     plan = admit(situation(seen))
     assert plan is not None
     assert done(plan) == {f"patch Pod {D}"}
+
+
+def test_one_that_votes_and_serves_nobody_yet_takes_no_clients() -> None:
+    seen = an_observation(Stage.WITHDRAWN)
+    plan, muted = admit(situation(seen)), admit(situation(mute(seen, C)))
+    assert plan is not None
+    assert muted is not None
+    assert done(plan) - done(muted) == {f"patch Pod {C}"}
+
+
+def test_one_that_takes_part_is_asked_again_soon() -> None:
+    plan = await_all(situation(mute(an_observation(Stage.STABLE), C)))
+    assert plan is not None
+    assert (plan.reason, plan.wake_after) == (f"waiting for {C} to serve", SOON)
+    plan = await_all(situation(silent(mute(an_observation(Stage.STABLE), C), MEMBERS[1])))
+    assert plan is not None
+    assert plan.wake_after > SOON
 
 
 @pytest.mark.parametrize("value", [None, "another"])

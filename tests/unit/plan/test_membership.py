@@ -19,6 +19,7 @@ from tests.builders import (
     having,
     led_by,
     listing,
+    mute,
     saying,
     silent,
     with_learner,
@@ -69,6 +70,31 @@ def test_a_silent_member_votes_but_is_not_healthy() -> None:
     found = read(silent(STABLE, C))
     assert found.healthy == {A, B}
     assert found.size == 3
+
+
+def test_a_voter_that_takes_part_and_serves_no_clients_yet_is_healthy() -> None:
+    found = read(mute(STABLE, A))
+    assert found.healthy == found.staying == {A, B, C}
+    assert found.serving == {B, C}
+    assert found.leader is None
+
+
+def test_one_that_answers_is_judged_by_its_answers_alone() -> None:
+    seen = saying(STABLE, C, member_id=1)
+    views = {**seen.etcd.views, C: replace(seen.etcd.views[C], takes_part=True)}
+    assert read(replace(seen, etcd=replace(seen.etcd, views=views))).healthy == {A, B}
+
+
+def test_a_process_under_the_name_of_a_member_that_never_started_takes_no_part() -> None:
+    seen = mute(listing(STABLE, *LISTED[:2], a_member(C, started=False)), C)
+    assert read(seen).healthy == {A, B}
+    assert not read(seen).current
+
+
+def test_one_that_takes_part_has_caught_up_by_its_own_word() -> None:
+    found = read(mute(STABLE, C))
+    assert found.caught_up(C)
+    assert not read(silent(STABLE, C)).caught_up(C)
 
 
 def test_a_member_that_finds_no_quorum_is_not_healthy() -> None:

@@ -122,6 +122,11 @@ def test_the_next_one_waits_until_the_one_before_serves(seen: Observation) -> No
     assert f"patch Pod {B}" in done(admitted)
 
 
+def test_a_silent_member_is_not_made_anew_where_it_may_be_what_the_quorum_stands_on() -> None:
+    numbers = "1 of 3 voters healthy, quorum is 2"
+    assert waits(rolled(silent(CHANGED, B, C))) == f"{B} is not made anew (resources changed): {numbers}"
+
+
 def test_the_next_one_follows_when_it_does() -> None:
     assert done(rolled(having(as_specified(CHANGED, A), dismissed(B)))) == {f"delete Pod {B}"}
 

@@ -18,6 +18,7 @@ from tests.builders import (
     an_observation,
     having,
     listing,
+    mute,
     saying,
     silent,
     with_learner,
@@ -82,6 +83,13 @@ def test_a_process_that_is_another_member_than_its_name_says_does_not_serve() ->
     assert health.health(saying(THREE, C, member_id=0xB0B)).healthy == 2
     phase, reason = health.member_phase(saying(THREE, C, member_id=0xB0B), C)
     assert (phase, reason) == ("Unhealthy", "it answers as another member")
+
+
+def test_one_that_takes_part_and_serves_no_clients_yet_is_starting() -> None:
+    seen = mute(THREE, C)
+    assert health.health(seen).healthy == 2
+    assert health.member_phase(seen, C) == ("Starting", "it takes part, and serves no clients yet")
+    assert health.member_phase(silent(THREE, C), C) == ("Unhealthy", "no answer before the deadline")
 
 
 NEWCOMERS: dict[str, tuple[Observation, tuple[str, str]]] = {
