@@ -18,6 +18,7 @@ from etcd_operator.api.conditions import BlockReason
 from etcd_operator.etcd.errors import EtcdError
 from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound, Refused
 from etcd_operator.kube.port import Precondition
+from etcd_operator.observe.nodes import Nodes
 from etcd_operator.observe.snapshot import observe
 from etcd_operator.patience import Patience
 from etcd_operator.plan.model import Blocked, Create, CreateAuthority, Delete, Patch, WriteCredentials
@@ -69,6 +70,7 @@ class Reconciler:
     timer: Callable[[], float] = time.monotonic
     _patience: Patience = field(default_factory=Patience)
     _memory: Memory = field(default_factory=Memory)
+    _nodes: Nodes = field(default_factory=Nodes)
     _leader: int = 0
 
     async def run_pass(self) -> float:
@@ -77,7 +79,9 @@ class Reconciler:
         Raises NotFound when the EtcdCluster is gone, and another KubeError when Kubernetes could not be read or the
         status could not be written: then no step was taken.
         """
-        seen = await observe(self.kube, self.etcd, namespace=self.namespace, name=self.name, now=self.clock())
+        seen = await observe(
+            self.kube, self._nodes, self.etcd, namespace=self.namespace, name=self.name, now=self.clock()
+        )
         decision = plan(seen, gate=self.gate, entropy=self.entropy())
         self._patience.keep({_key(step) for step in decision.steps})
         self._memory.learn(seen)

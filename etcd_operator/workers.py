@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FIRST_RETRY, LAST_RETRY = 0.5, 15.0
 """Seconds after the first failed pass, and at most; doubled in between."""
 
+GATHERING = 0.1
+"""Seconds between two passes at least: what one has written comes back as events by then, and the next sees to all."""
+
 RESYNC = 30.0
 """Seconds between two lists of all clusters: what a lost watch event would have told is noticed by then."""
 
@@ -116,8 +119,9 @@ class Workers:
                     # A bug met by one cluster must neither end its loop nor pass in silence.
                     log.exception("pass crashed")
                     delay = LAST_RETRY
+                await asyncio.sleep(GATHERING)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), delay)
+                    await asyncio.wait_for(wake.wait(), max(delay - GATHERING, 0.0))
         finally:
             self._workers.pop((namespace, name), None)
             self._metrics.forget(namespace, name)

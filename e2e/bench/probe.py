@@ -11,7 +11,7 @@ from etcd_operator.etcd.client import Endpoint
 from etcd_operator.etcd.errors import EtcdError, RefusedError
 from etcd_operator.etcd.grpc_client import GrpcEtcdClient
 
-LOOK_EVERY = 0.05
+LOOK_EVERY = 0.1
 """Seconds between two looks; the error of a measurement."""
 
 CALL_TIMEOUT = 2.0

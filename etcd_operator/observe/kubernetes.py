@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from etcd_operator.kube.errors import NotFound, Refused
 from etcd_operator.observation import Cause, Problem, Stranger, Unknown
 from etcd_operator.observe import parse
 from etcd_operator.resources.kinds import Kind
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from etcd_operator.kube.port import Json, Kube
     from etcd_operator.observation import Budget, Claim, Cluster, Node, Pod, Secret, Service
+    from etcd_operator.observe.nodes import Nodes
 
 PATIENCE = timedelta(seconds=10)
 """How long an object may be silent about why it does not get on before its events are read for the cause."""
@@ -39,8 +39,8 @@ class Objects:
     nodes: Mapping[str, Node] | Unknown
 
 
-async def read(kube: Kube, namespace: str, name: str, *, now: datetime) -> Objects:
-    """Read the EtcdCluster `name` and everything that carries its name in a label.
+async def read(kube: Kube, nodes: Nodes, namespace: str, name: str, *, now: datetime) -> Objects:
+    """Read the EtcdCluster `name`, everything that carries its name in a label, and the `nodes` that it is on.
 
     Raises NotFound when the EtcdCluster is gone, and another KubeError when anything could not be read: there is no
     snapshot with a hole in it.
@@ -54,9 +54,10 @@ async def read(kube: Kube, namespace: str, name: str, *, now: datetime) -> Objec
     ours = {kind: [body for body in bodies if _is_ours(kind, body, uid)] for kind, bodies in listed.items()}
     pods = [parse.pod(body) for body in ours[Kind.POD]]
     claims = [parse.claim(body) for body in ours[Kind.CLAIM]]
-    causes, nodes = await asyncio.gather(
+    places = (*(pod.node for pod in pods), *(claim.node for claim in claims))
+    causes, known = await asyncio.gather(
         _events(kube, namespace, [*ours[Kind.POD], *ours[Kind.CLAIM]], now=now),
-        _nodes(kube, {*(pod.node for pod in pods), *(claim.node for claim in claims)}),
+        nodes.read(kube, set(filter(None, places)), now=now),
     )
     return Objects(
         cluster=parse.cluster(raw),
@@ -73,24 +74,8 @@ async def read(kube: Kube, namespace: str, name: str, *, now: datetime) -> Objec
                 if not _is_ours(kind, body, uid)
             )
         ),
-        nodes=nodes,
+        nodes=known,
     )
-
-
-async def _nodes(kube: Kube, names: set[str | None]) -> dict[str, Node] | Unknown:
-    """The nodes of these names; `Unknown` where the operator has no rights to read nodes."""
-    try:
-        found = await asyncio.gather(*(_node(kube, name) for name in sorted(filter(None, names))))
-    except Refused as error:
-        return Unknown(error.message)
-    return {node.name: node for node in found}
-
-
-async def _node(kube: Kube, name: str) -> Node:
-    try:
-        return parse.node(await kube.get(Kind.NODE, None, name))
-    except NotFound:
-        return parse.no_node(name)
 
 
 def _uid_label(body: Json) -> str:

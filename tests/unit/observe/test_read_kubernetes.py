@@ -10,6 +10,7 @@ import pytest
 from etcd_operator.kube.errors import KubeError, NotFound, Refused, ServerFailed, Unreachable
 from etcd_operator.observation import Cause, Problem, Stranger, Unknown
 from etcd_operator.observe import kubernetes
+from etcd_operator.observe.nodes import FRESH, Nodes
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID, cluster_labels, member_labels
 from tests.builders import IDENTITY, MEMBERS, NOW, a_meta, cluster_json, object_json
@@ -34,7 +35,7 @@ def kube() -> FakeKube:
 
 async def read(kube: FakeKube) -> Objects:
     """The snapshot, a minute after everything was made."""
-    return await kubernetes.read(kube, "shop", "orders", now=LATER)
+    return await kubernetes.read(kube, Nodes(), "shop", "orders", now=LATER)
 
 
 def claim(*, owner: str | None = None, uid: str = IDENTITY.uid, phase: str = "Bound") -> Json:
@@ -148,7 +149,7 @@ async def test_events_of_another_object_of_that_name_explain_nothing(kube: FakeK
 async def test_events_are_not_read_for_what_gets_on_or_was_just_made(kube: FakeKube) -> None:
     kube.put(Kind.POD, pod(version=PASSED))
     kube.put(Kind.CLAIM, UNBOUND)
-    await kubernetes.read(kube, "shop", "orders", now=NOW - timedelta(seconds=25))
+    await kubernetes.read(kube, Nodes(), "shop", "orders", now=NOW - timedelta(seconds=25))
     assert ("list", "Event", "") not in kube.calls
 
 
@@ -220,6 +221,18 @@ async def test_a_node_that_could_not_be_read_is_never_taken_for_one_that_is_gone
     kube.faults["get", "Node", None] = error
     with pytest.raises(type(error)):
         await read(kube)
+
+
+async def test_a_node_that_was_just_read_is_not_read_again(kube: FakeKube) -> None:
+    kube.put(Kind.POD, pod(node="node-1"))
+    kube.put(Kind.NODE, node("node-1"))
+    nodes, calls = Nodes(), list[int]()
+    for later in (timedelta(0), FRESH / 2, FRESH, FRESH / 4):
+        seen = await kubernetes.read(kube, nodes, "shop", "orders", now=LATER + later)
+        assert not isinstance(seen.nodes, Unknown)
+        assert set(seen.nodes) == {"node-1"}
+        calls.append(sum(call[1] == "Node" for call in kube.calls))
+    assert calls == [1, 1, 2, 3]
 
 
 async def test_where_nothing_has_a_node_none_is_read(kube: FakeKube) -> None:
