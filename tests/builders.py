@@ -246,8 +246,11 @@ def an_observation(
     """A cluster of `members` that has come to `stage` and lacks nothing of it."""
     spec = spec or a_spec(replicas=members)
     names = MEMBERS[:members]
+    named, formed = stage >= Stage.NAMED, stage >= Stage.FORMED
     record = Record(
-        members=names if stage >= Stage.NAMED else (), cluster_id=CLUSTER_ID if stage >= Stage.FORMED else None
+        members=names if named else (),
+        version=spec.version if named else None,
+        cluster_id=CLUSTER_ID if formed else None,
     )
     founded, started = stage >= Stage.FOUNDED, stage >= Stage.STARTED
     pods = {name: a_pod(name, spec=spec, voter=stage >= Stage.STABLE) for name in names} if started else {}

@@ -21,6 +21,7 @@ ORDER = (
     "test_bad_input",
     "test_resize",
     "test_rollout",
+    "test_upgrade",
     "test_earlier_clusters",
     "test_deletion",
     "test_certificates",

@@ -69,6 +69,11 @@ class Etcd:
         read = self._read(key, member, serializable=serializable)
         return None if read.value is None else read.value.decode()
 
+    def hash_kv(self, member: str, revision: int) -> tuple[int, int]:
+        """Return the hash of a member's keys up to a revision, and from which revision on: equal is the same data."""
+        found = self._run(self._client.hash_kv(self._at(member), revision, within=CALL_TIMEOUT))
+        return found.hash, found.compact_revision
+
     def leader(self) -> str:
         """Return the name of the member that leads; raises LookupError while all say that there is none."""
         for member, status in self.statuses().items():

@@ -58,6 +58,7 @@ class BlockReason(StrEnum):
     DATA_LOST = "DataLost"
     DATA_DAMAGED = "DataDamaged"
     START_REFUSED = "StartRefused"
+    VERSION = "VersionRefused"
     QUORUM = "QuorumAtRisk"
     NO_QUORUM = "NoQuorum"
     FOREIGN_MEMBER = "ForeignMember"

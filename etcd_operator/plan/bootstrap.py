@@ -25,7 +25,8 @@ def name_members(situation: Situation) -> Plan | None:
         return None
     names = situation.fresh_names(size)
     given_up = tuple(Leaver(member, keep_claim=False) for member in record.members)
-    fresh = Record(members=names, left=(*record.left, *given_up))
+    version = situation.seen.cluster.spec.version
+    fresh = Record(members=names, left=(*record.left, *given_up), version=version, oldest_log=version)
     why = f"the first members are {', '.join(names)}"
     if record.members:
         why = f"{size} members are asked for before the cluster of {len(record.members)} formed: starting over; {why}"

@@ -14,6 +14,7 @@ from etcd_operator.plan.loss import loss
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Blocked
 from etcd_operator.plan.placement import cheapest_to_lose, may_leave
+from etcd_operator.plan.upgrade import refusal
 from etcd_operator.resources.names import peer_url
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _of_membership(situation: Situation) -> Iterator[Blocked]:
         yield _foreign(listed)
         return
     yield from _of_quorum(situation, listed)
+    yield from _of_version(situation, listed)
     if isinstance(situation.seen.nodes, Unknown):
         yield from _of_nodes(situation, listed, situation.seen.nodes)
 
@@ -107,6 +109,13 @@ def _of_quorum(situation: Situation, listed: Membership) -> Iterator[Blocked]:
     ):
         message = f"would add {record.joining[0]}: {numbers}, and adding takes {needed_to_add(listed.size)}; {waiting}"
         yield Blocked(f"add {record.joining[0]}", BlockReason.QUORUM, message)
+
+
+def _of_version(situation: Situation, listed: Membership) -> Iterator[Blocked]:
+    asked = situation.seen.cluster.spec.version
+    why = None if asked == situation.record.version else refusal(situation, listed)
+    if why is not None:
+        yield Blocked(f"run etcd {asked}", BlockReason.VERSION, f"etcd {situation.record.version} stays: {why}")
 
 
 def _leaver(situation: Situation, listed: Membership) -> str | None:

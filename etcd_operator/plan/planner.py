@@ -8,6 +8,7 @@
 | 4 | suspect volumes | on which a Pod did not start: the next Pod looks before the member is given up or waited for |
 | 5 | settle the members | what etcd's own list says is taken over before anything is decided from the record |
 | 6 | choose the members | who joins and who leaves is recorded before the first step for it |
+| 7 | accept the version | which version Pods are made of is recorded before the first of them is |
 
 The first of these that has something to do decides alone. If none has, the following act together, because a step
 that Kubernetes refuses to one of them must not keep another from keeping members alive. None relies on a step of
@@ -15,14 +16,14 @@ another in the same plan: each looks only at what was observed, and no step take
 
 | priority | concern | what it waits for |
 | --- | --- | --- |
-| 7 | take away what is left | etcd's list without the member: what left must not compete for nodes and quota |
-| 8 | foundations | nothing: names resolve and authorities exist before the first process asks for them |
-| 9 | credentials | their authority; permissions that are used up are withdrawn, certificates renewed in time |
-| 10 | claims' owner | nothing; what happens to the data on deletion follows the spec at once |
-| 11 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
-| 12 | members | Service, Secret and claim: every member has its Pod |
-| 13 | change the members | a quorum of healthy voters, before and after; one change at a time |
-| 14 | roll the members | every other member serves, and the members do not change |
+| 8 | take away what is left | etcd's list without the member: what left must not compete for nodes and quota |
+| 9 | foundations | nothing: names resolve and authorities exist before the first process asks for them |
+| 10 | credentials | their authority; permissions that are used up are withdrawn, certificates renewed in time |
+| 11 | claims' owner | nothing; what happens to the data on deletion follows the spec at once |
+| 12 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
+| 13 | members | Service, Secret and claim: every member has its Pod |
+| 14 | change the members | a quorum of healthy voters, before and after; one change at a time |
+| 15 | roll the members | every other member serves, and the members do not change |
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from etcd_operator.plan import (
     obstacles,
     refusals,
     rollout,
+    upgrade,
 )
 from etcd_operator.plan.model import Plan
 from etcd_operator.plan.situation import Situation
@@ -58,6 +60,7 @@ ALONE: tuple[Callable[[Situation], Plan | None], ...] = (
     members.suspect,
     intentions.settle,
     intentions.intend,
+    upgrade.accept_version,
 )
 
 TOGETHER: tuple[Callable[[Situation], Plan | None], ...] = (

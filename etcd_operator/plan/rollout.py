@@ -72,7 +72,14 @@ def next_roll(situation: Situation, listed: Membership) -> Roll | None:
     member = min(changed, key=lambda name: _turn(situation, listed, name))
     idle = member not in listed.healthy
     others = (name for name in situation.record.members if name != member and not _serves(situation, listed, name))
-    return Roll(member, f"{', '.join(changed[member])} changed", () if idle else tuple(others))
+    return Roll(member, _reason(situation, changed[member]), () if idle else tuple(others))
+
+
+def _reason(situation: Situation, changed: tuple[str, ...]) -> str:
+    """Why a member is made anew, in words; what only prepares for another version is no change of the user's."""
+    if situation.record.snapshots:
+        return f"it writes a snapshot before etcd {situation.seen.cluster.spec.version}"
+    return f"{', '.join(changed)} changed"
 
 
 def is_next(situation: Situation, member: str) -> bool:

@@ -32,8 +32,12 @@ class Situation:
 
     @property
     def spec(self) -> ClusterSpec:
-        """What is asked for."""
-        return self.seen.cluster.spec
+        """What is asked for, with the version that was accepted, and with what prepares for the next (upgrade.py)."""
+        spec, record = self.seen.cluster.spec, self.record
+        if record.version is None:
+            return spec
+        etcd = replace(spec.etcd, snapshot_count=1) if record.snapshots else spec.etcd
+        return replace(spec, version=record.version, etcd=etcd)
 
     @property
     def record(self) -> Record:

@@ -27,11 +27,13 @@ def made_from(spec: ClusterSpec) -> str:
 def changed_since(annotation: str, spec: ClusterSpec) -> tuple[str, ...]:
     """The settings, such as `resources` or `etcd.quota`, that `spec` has otherwise than the Pod with this annotation.
 
-    A setting that the annotation does not have was not known when the Pod was made, so the user cannot have changed it;
-    nor is anything read out of an annotation that was not written by an operator.
+    A setting that the annotation does not have was not known when the Pod was made, so the user cannot have changed it.
+    Of a Pod without a readable annotation nobody knows what it was made from: then the annotation is what changed.
     """
-    now = _settings(spec)
-    return tuple(name for name, value in _read(annotation).items() if name in now and now[name] != value)
+    now, then = _settings(spec), _read(annotation)
+    if not then:
+        return (MADE_FROM,)
+    return tuple(name for name, value in then.items() if name in now and now[name] != value)
 
 
 def _settings(spec: ClusterSpec) -> Json:

@@ -71,6 +71,12 @@ def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...], memory
 
 def _membership(record: Record) -> Json:
     said: Json = {"members": list(record.members)}
+    if record.version is not None:
+        said["version"] = record.version
+    if record.oldest_log is not None:
+        said["oldestLog"] = record.oldest_log
+    if record.snapshots:
+        said["snapshots"] = True
     if record.joining:
         said["joining"] = list(record.joining)
     if (leaving := record.removing) is not None:

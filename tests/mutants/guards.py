@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.mutants import etcd_changes, intentions, objects, refusals, rollout
+from tests.mutants import etcd_changes, intentions, objects, refusals, rollout, upgrade
 
-ALL = (*etcd_changes.ALL, *intentions.ALL, *objects.ALL, *refusals.ALL, *rollout.ALL)
+ALL = (*etcd_changes.ALL, *intentions.ALL, *objects.ALL, *refusals.ALL, *rollout.ALL, *upgrade.ALL)

@@ -52,7 +52,7 @@ BOOTSTRAP = of(
         "if len(record.members) == size:",
     ),
     ("names that fit are kept", "if record.formed or len(record.members) == size:", "if record.formed:"),
-    ("what was given up is taken away", "left=(*record.left, *given_up))", "left=record.left)"),
+    ("what was given up is taken away", "left=(*record.left, *given_up), version", "left=record.left, version"),
     (
         "the cluster's ID is latched once",
         "    if record.formed or isinstance(agreed, Unknown):",

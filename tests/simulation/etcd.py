@@ -264,7 +264,8 @@ class Etcd:
         data, process = self.processes[leader].data, self.processes[pod]
         listed = data.journal.member(process.data.member_id)
         if listed is not None and not listed.started and process.member not in self.slow:
-            entry = Published(data.journal.term, listed.id, process.data.name, process.client_url)
+            old = process.version.startswith("3.5.")
+            entry = Published(data.journal.term, listed.id, process.data.name, process.client_url, old)
             self._save(self.processes[leader], data.and_then(entry))
 
     def _follow(self, leader: str, pod: str) -> None:
@@ -296,6 +297,8 @@ class Etcd:
         self.exits[process.pod] = how
 
     def _save(self, process: Process, data: Data) -> Process:
+        if len(data.journal.entries) - data.snapshot > process.snapshot_count:
+            data = replace(data, snapshot=len(data.journal.entries))
         changed = replace(process, data=data)
         self.processes[process.pod] = changed
         self._store(changed)

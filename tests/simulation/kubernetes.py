@@ -31,7 +31,6 @@ _VERSIONS = itertools.count(100)
 """One counter for all servers: a resourceVersion names one content, also among copies of a server that went apart."""
 
 _WITH_STATUS = frozenset({Kind.CLUSTER, Kind.POD, Kind.CLAIM, Kind.SERVICE, Kind.BUDGET})
-_FIXED_ONCE_FORMED = ("version",)
 
 
 def merged(base: Any, patch: Any) -> Any:
@@ -216,9 +215,6 @@ def _require_allowed(old: Json, new: Json) -> None:
         return
     if new.get("status", {}).get("clusterID") != latched:
         raise Refused("status.clusterID is written once, when the cluster forms", code=422, reason="Invalid")
-    for part in _FIXED_ONCE_FORMED:
-        if old["spec"][part] != new["spec"][part]:
-            raise Refused(f"spec.{part} of a formed cluster cannot be changed yet", code=422, reason="Invalid")
 
 
 def _pairs(selector: str) -> list[tuple[str, str]]:

@@ -43,6 +43,8 @@ class Launch:
 class Process:
     """A running etcd. `serving` is whether it answers clients, which it does from its first contact with a leader on.
 
+    It writes a snapshot whenever it has more than `snapshot_count` entries since the last one.
+
     The trust bundles are read when the listeners are made, certificates at each handshake (etcd-rules.md §7).
     """
 
@@ -56,6 +58,7 @@ class Process:
     client_url: str
     peer_trust: bytes | None
     client_trust: bytes | None
+    snapshot_count: int
     data: Data
     serving: bool = False
 

@@ -52,12 +52,16 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A member that runs has told its name and its client URL: from now on it is listed as started."""
+    """A member that runs has told its name and its client URL: from now on it is listed as started.
+
+    `old` is whether it did so as 3.5 does, which 3.7 does not read (its apply.Apply).
+    """
 
     term: int
     member_id: int
     name: str
     client_url: str
+    old: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +140,21 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The content of a data directory: whose it is, and what was agreed as far as its member knows."""
+    """The content of a data directory: whose it is, and what was agreed as far as its member knows.
+
+    The first `snapshot` entries are in a snapshot: no process reads them again.
+    """
 
     name: str
     member_id: int
     cluster_id: int
     journal: Journal = Journal()
+    snapshot: int = 0
+
+    @property
+    def has_old_entries(self) -> bool:
+        """Whether a process that starts on it reads an entry that 3.7 does not understand."""
+        return any(isinstance(entry, Published) and entry.old for entry in self.journal.entries[self.snapshot :])
 
     @property
     def votes(self) -> bool:

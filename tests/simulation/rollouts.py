@@ -55,8 +55,20 @@ def _without_image(world: World) -> None:
     world.nodes.missing_images = frozenset({f"{_MISSING}:v{spec()['version']}"})
 
 
-def _rolled(name: str, *script: Event, size: int = 3, end: Callable[[World], None] | None = None) -> Scenario:
-    wanted: Json = spec({"replicas": size, "recovery": {"replaceAfter": "60s"}})
+def _writing_snapshots(world: World) -> bool:
+    """One member has its third Pod, with which it writes a snapshot."""
+    third = any(pod["metadata"]["uid"].endswith("-3") for pod in world.server.list(Kind.POD))
+    return world.record.snapshots and third
+
+
+def _rolled(
+    name: str,
+    *script: Event,
+    size: int = 3,
+    began: str = "3.6.16",
+    end: Callable[[World], None] | None = None,
+) -> Scenario:
+    wanted: Json = spec({"replicas": size, "version": began, "recovery": {"replaceAfter": "60s"}})
     return Scenario(
         name,
         _as_specified(end or endings.replaced(0, members=size)),
@@ -70,7 +82,27 @@ def _rolled(name: str, *script: Event, size: int = 3, end: Callable[[World], Non
 
 _FIRST = _snapshots(5000, when=moments.admitted(3))
 
+
+def _version(version: str, *, when: Callable[[World], bool]) -> Event:
+    return events.change(f"the version becomes {version}", {"version": version}, when=when)
+
+
+_UP = (_version("3.6.16", when=moments.admitted(3)), _version("3.7.3", when=moments.calm))
+
 ALL = (
+    _rolled("the next minor version is asked for", _version("3.7.3", when=moments.admitted(3))),
+    _rolled(
+        "the next minor version is asked for and taken back in mid-roll",
+        _version("3.7.3", when=moments.admitted(3)),
+        _version("3.6.16", when=_made_anew(1)),
+    ),
+    _rolled("two minor versions one after the other", *_UP, began="3.5.35"),
+    _rolled(
+        "the second of two minor versions is taken back while the members write their snapshots",
+        *_UP,
+        _version("3.6.16", when=_writing_snapshots),
+        began="3.5.35",
+    ),
     _rolled("a setting changes", _FIRST),
     _rolled("a setting of a single member changes", _snapshots(5000, when=moments.admitted(1)), size=1),
     _rolled("a setting changes and changes again in mid-roll", _FIRST, _snapshots(6000, when=_made_anew(1))),

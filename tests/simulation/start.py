@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from etcd_operator.etcd.versions import Version, parse_version
 from etcd_operator.resources.secret import CLIENT_CA, PEER_CA
 from tests.simulation.process import Exit, Process
 from tests.simulation.raft import Data, cluster_id, first_members, founded
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
 
     from tests.simulation.process import Launch
 
+UNREADABLE = Exit(2, "panic: execute job failed")
+"""How 3.7 ends at an entry that 3.5 wrote."""
+
 
 def process_of(launch: Launch, data: Data | None) -> Process | Exit:
     """The process with its data; without any it has but its name, until `first_data` gives it a beginning."""
     flags = launch.flags
     if "ETCD_INITIAL_CLUSTER" in launch.environment and "initial-cluster" in flags:
         return Exit(1, 'conflicting environment variable "ETCD_INITIAL_CLUSTER" is shadowed by a flag')
+    if data is not None and data.has_old_entries and parse_version(launch.version) >= Version(3, 7, 0):
+        return UNREADABLE
     return Process(
         namespace=launch.namespace,
         pod=launch.pod,
@@ -31,6 +37,7 @@ def process_of(launch: Launch, data: Data | None) -> Process | Exit:
         client_url=flags["advertise-client-urls"],
         peer_trust=launch.files[PEER_CA] if "peer-trusted-ca-file" in flags else None,
         client_trust=launch.files[CLIENT_CA] if "trusted-ca-file" in flags else None,
+        snapshot_count=int(flags["snapshot-count"]),
         data=Data(flags["name"], 0, 0) if data is None else data,
     )
 

@@ -21,6 +21,7 @@ from etcd_operator.plan import (
     refusals,
     rollout,
     situation,
+    upgrade,
 )
 from etcd_operator.status import document
 from tests.simulation import scenarios
@@ -147,8 +148,8 @@ FAULTS = (
     Fault(
         "what was given up is forgotten",
         bootstrap,
-        "left=(*record.left, *given_up))",
-        "left=())",
+        "left=(*record.left, *given_up), version",
+        "left=(), version",
         called("3 to 5 with Pods before the formation"),
         "I5: 2 clusters have a leader",
     ),
@@ -227,10 +228,18 @@ FAULTS = (
     Fault(
         "a node that is away is lost although its member serves",
         loss,
-        "if view is not None and view.healthy and not _another(situation, member):",
+        "if view is not None and (view.healthy or view.takes_part) and not _another(situation, member):",
         "if False:",
         called("a node that Kubernetes hears no more, and its member serves"),
         "members are",
+    ),
+    Fault(
+        "etcd 3.7 is started on what 3.5 wrote",
+        upgrade,
+        "if record.formed and needs_snapshot(oldest, parse_version(asked)):",
+        "if False:",
+        called("two minor versions one after the other"),
+        "panic: execute job failed",
     ),
     Fault(
         "silence is taken for lost data",
@@ -238,7 +247,7 @@ FAULTS = (
         "words = _another(situation, member)",
         'words = "it is silent"',
         called("1 Pods deleted by hand"),
-        "L1: not at its end",
+        "were replaced, expected 0",
     ),
     Fault(
         "what a member leaves goes before the member",

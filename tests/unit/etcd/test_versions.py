@@ -2,7 +2,7 @@
 
 import pytest
 
-from etcd_operator.etcd.versions import Version, flags_of, parse_version
+from etcd_operator.etcd.versions import GATES, NEWEST, Version, flags_of, needs_snapshot, objection, parse_version
 
 
 @pytest.mark.parametrize("text", ["3.5.35", "3.6.0", "3.7.3", "3.6.100"])
@@ -39,3 +39,56 @@ def test_no_experimental_flag_is_used_after_3_5(text: str) -> None:
 def test_3_5_has_experimental_flags_only() -> None:
     flags = flags_of(parse_version("3.5.35"))
     assert all(flag.startswith("--experimental-") for flag in (flags.skip_peer_client_san, *flags.corruption_checks))
+
+
+V = parse_version
+RELEASES = ("3.5.28", "3.5.31", "3.5.32", "3.6.9", "3.6.10", "3.6.11", "3.7.0", "3.5.35", "3.6.16", "3.7.3")
+
+
+@pytest.mark.parametrize("text", RELEASES)
+def test_within_a_minor_version_every_release_leads_to_every_other(text: str) -> None:
+    for newest in NEWEST.values():
+        if newest.minor == V(text).minor:
+            assert objection([V(text)], newest) is None
+            assert objection([newest], V(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("running", "target", "way"),
+    [
+        (["3.5.31"], "3.6.16", "write 3.5.35 first"),
+        (["3.5.32"], "3.6.16", None),
+        (["3.6.10"], "3.7.3", "write 3.6.16 first"),
+        (["3.6.11"], "3.7.3", None),
+        (["3.5.35"], "3.7.3", "write 3.6.16 first, then 3.7.3"),
+        (["3.6.16"], "3.5.35", "write 3.6.16, or restore"),
+        (["3.7.3"], "3.5.35", "write 3.7.3, or restore"),
+        (["3.5.35", "3.6.16"], "3.5.35", None),
+        (["3.5.35", "3.6.16"], "3.6.16", None),
+        (["3.5.35", "3.6.16"], "3.7.3", "write 3.6.16 first, then 3.7.3"),
+        (["3.5.31", "3.6.16"], "3.6.16", "write 3.5.35 first"),
+    ],
+)
+def test_the_way_between_minor_versions_is_etcds_own(running: list[str], target: str, way: str | None) -> None:
+    found = objection([V(text) for text in running], V(target))
+    assert found is None if way is None else found is not None and way in found
+
+
+@pytest.mark.parametrize(
+    ("oldest", "target", "needed"),
+    [
+        ("3.5.35", "3.7.0", True),
+        (None, "3.7.3", True),
+        ("3.6.0", "3.7.3", False),
+        ("3.5.35", "3.6.16", False),
+        (None, "3.6.16", False),
+    ],
+)
+def test_3_7_reads_no_entry_that_3_5_may_have_written(oldest: str | None, target: str, *, needed: bool) -> None:
+    assert needs_snapshot(None if oldest is None else V(oldest), V(target)) is needed
+
+
+def test_every_gate_is_a_release_of_the_minor_version_before() -> None:
+    for minor, gate in GATES.items():
+        assert gate.minor == minor - 1
+        assert gate <= NEWEST[minor - 1]

@@ -22,6 +22,7 @@ from tests.builders import (
     having,
     on_nodes,
     with_newcomers,
+    with_record,
     with_spec,
     without,
 )
@@ -70,7 +71,7 @@ UNKNOWN = {
     "no node is known": replace(NAMED, nodes={}),
     "its volume may be anywhere": having(BOUND, a_claim(D)),
     "the image is pulled each time": with_spec(BOUND, image={"pullPolicy": "Always"}),
-    "another version is asked for": with_spec(BOUND, version="3.6.15"),
+    "another version was accepted": with_record(BOUND, version="3.6.15"),
 }
 
 

@@ -95,8 +95,10 @@ def test_nothing_is_deleted_twice() -> None:
 
 
 def test_the_names_that_were_given_up_are_forgotten_when_their_objects_are_gone() -> None:
-    seen = with_record(an_observation(Stage.EMPTY), members=MEMBERS[3:6], left=_given_up(*MEMBERS[:3]))
-    assert decide(seen).record == Record(members=MEMBERS[3:6])
+    seen = an_observation(Stage.EMPTY)
+    version, left = seen.cluster.spec.version, _given_up(*MEMBERS[:3])
+    seen = with_record(seen, members=MEMBERS[3:6], left=left, version=version)
+    assert decide(seen).record == Record(members=MEMBERS[3:6], version=version)
 
 
 def test_a_name_that_was_given_up_is_remembered_until_its_last_object_is_gone() -> None:

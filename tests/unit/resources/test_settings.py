@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from etcd_operator.resources.settings import changed_since, made_from
+from etcd_operator.resources.settings import MADE_FROM, changed_since, made_from
 from tests.builders import a_spec
 
 SPEC = a_spec()
@@ -69,5 +69,5 @@ def test_what_another_operator_knew_or_did_not_know_is_no_change() -> None:
 
 
 @pytest.mark.parametrize("written", ["", "of oak", "[]", "3", "null"])
-def test_what_no_operator_wrote_says_nothing(written: str) -> None:
-    assert changed_since(written, SPEC) == ()
+def test_of_a_pod_without_what_an_operator_wrote_nobody_knows_what_it_was_made_from(written: str) -> None:
+    assert changed_since(written, SPEC) == (MADE_FROM,)

@@ -117,7 +117,7 @@ def test_while_etcd_is_silent_the_recorded_members_are_listed() -> None:
 def test_the_record_is_what_a_later_pass_reads_back() -> None:
     found = status_of(STABLE)
     assert found["clusterID"] == f"{CLUSTER_ID:x}"
-    assert found["membership"] == {"members": list(MEMBERS[:3])}
+    assert found["membership"] == {"members": list(MEMBERS[:3]), "version": "3.6.16"}
 
 
 def test_an_intention_is_in_the_status_before_it_is_carried_out() -> None:

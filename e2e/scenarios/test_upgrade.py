@@ -1,0 +1,74 @@
+"""Versions move up one minor at a time while an application writes, and every member has the same data at the end."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.support.clusters import EtcdCluster
+from e2e.support.invariants import has_exactly
+from e2e.support.kube import Kube
+from e2e.support.namespaces import Namespaces
+from e2e.support.promises import writing
+from e2e.support.waiting import eventually, throughout
+
+OLD, MIDDLE, NEW = "3.5.35", "3.6.16", "3.7.3"
+
+
+@pytest.fixture(scope="module")
+def orders(kube: Kube, namespaces: Namespaces) -> Iterator[EtcdCluster]:
+    """A cluster of three members of the oldest version."""
+    with namespaces.new("upgrade") as namespace:
+        yield EtcdCluster(kube, namespace).apply(version=OLD).becomes_healthy()
+
+
+def run_on(orders: EtcdCluster, version: str) -> None:
+    """Hold when every member says that it runs this version, and all is well."""
+    status = orders.status()
+    assert {member.get("version") for member in status["members"]} == {version}, status["plan"]
+    assert status["version"] == version
+    orders.becomes_healthy(within=0)
+
+
+def test_a_jump_over_a_minor_version_is_not_begun_and_the_way_is_told(orders: EtcdCluster) -> None:
+    before = {pod["metadata"]["uid"] for pod in orders.pods()}
+    orders.change(version=NEW)
+    assert f"write {MIDDLE} first, then {NEW}" in orders.becomes_blocked("VersionRefused")
+    throughout(lambda: _are_the_same(orders, before), seconds=5)
+
+
+def _are_the_same(orders: EtcdCluster, before: set[str]) -> None:
+    assert {pod["metadata"]["uid"] for pod in orders.pods()} == before
+
+
+def test_an_upgrade_that_is_taken_back_in_the_middle_ends_where_it_began(orders: EtcdCluster) -> None:
+    with writing(orders):
+        orders.change(version=MIDDLE)
+        eventually(lambda: _one_runs(orders, MIDDLE), within=60, every=0.1)
+        orders.change(version=OLD)
+        eventually(lambda: run_on(orders, OLD), within=120)
+    has_exactly(orders, 3)
+
+
+def _one_runs(orders: EtcdCluster, version: str) -> None:
+    assert version in {member.get("version") for member in orders.status()["members"]}
+
+
+@pytest.mark.parametrize("version", [MIDDLE, NEW])
+def test_the_next_minor_version_reaches_every_member(orders: EtcdCluster, version: str) -> None:
+    members = orders.members()
+    with writing(orders):
+        orders.change(version=version)
+        eventually(lambda: run_on(orders, version), within=120)
+    assert orders.members() == members
+    has_exactly(orders, 3)
+    with orders.etcd() as etcd:
+        revision = etcd.put("last", version)
+        assert {etcd.get("last", member=member) for member in members} == {version}
+        assert len({etcd.hash_kv(member, revision) for member in members}) == 1
+
+
+def test_there_is_no_way_back_when_every_member_runs_the_new_one(orders: EtcdCluster) -> None:
+    orders.change(version=MIDDLE)
+    assert f"write {NEW}" in orders.becomes_blocked("VersionRefused")
+    orders.change(version=NEW)
+    orders.becomes_healthy()
