@@ -1,6 +1,6 @@
-"""Writes what is derived in deploy/: the chart's copy of the definitions, and install.yaml from the chart.
+"""Writes what is derived: the chart's copy of the definitions, install.yaml from the chart, and the page of versions.
 
-Run it after every change of crds/ or of the chart: `python -m deploy.render`. Tests compare the result.
+Run it after every change of crds/, of the chart, or of etcd/versions.py: `python -m deploy.render`. Tests compare.
 """  # noqa: INP001 - deploy/ is a folder of manifests with one program, not a package
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from deploy import versions_page
 from e2e.cluster import binaries
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +48,7 @@ def write() -> None:
     for source, copy in definitions().items():
         copy.write_bytes(source.read_bytes())
     INSTALL.write_text(rendered(binaries.ensure("helm")))
+    versions_page.PAGE.write_text(versions_page.rendered())
 
 
 if __name__ == "__main__":

@@ -209,10 +209,10 @@ class Record:
     `members` vote, as far as it is up to us: the first members, and each newcomer once etcd lists it as a voter.
     `joining` are newcomers, in the order in which they were named, until they vote. `removing` is the one member that
     is on its way out of etcd's list. `left` are those whose objects are being taken away. No name is in two of these.
-    `suspects` are members whose volume must be looked at. `version` is the one that Pods are made with; None before one
-    was accepted. `oldest_log` is the lowest whose entries the members' logs may have, None if nobody knows; `snapshots`
-    is whether they are made to write a snapshot, so that they have none of these any more. `cluster_id` is latched when
-    the cluster has formed.
+    `suspects` are members whose volume must be looked at. `version` is the one that Pods are made with, `former` the
+    one before it; None before one was accepted. `oldest_log` is the lowest whose entries the members' logs may have,
+    None if nobody knows; `snapshots` is whether they are made to write a snapshot, so that they have none of these any
+    more. `cluster_id` is latched when the cluster has formed.
     """
 
     members: tuple[str, ...] = ()
@@ -221,6 +221,7 @@ class Record:
     left: tuple[Leaver, ...] = ()
     suspects: tuple[Suspect, ...] = ()
     version: str | None = None
+    former: str | None = None
     oldest_log: str | None = None
     snapshots: bool = False
     cluster_id: int | None = None

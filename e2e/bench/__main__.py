@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from e2e.bench import create, faults, idle, losses, report, scale
+from e2e.bench import create, faults, idle, losses, report, rolls, scale
 from e2e.bench.harness import Bench, Scenario
 from e2e.bench.results import NotMeasuredError, missed
 from e2e.cluster import LocalClusterError, NotOurClusterError
@@ -22,6 +22,9 @@ SCENARIOS: dict[str, Scenario] = {
     "leader-killed": faults.LEADER_KILLED,
     "volume-lost": losses.VOLUME_LOST,
     "node-lost": losses.NODE_LOST,
+    "config-roll": rolls.CONFIG_ROLL,
+    "upgrade": rolls.UPGRADE,
+    "downgrade": rolls.DOWNGRADE,
 }
 
 FAILURES = (AssertionError, KubeError, LocalClusterError, NotMeasuredError)

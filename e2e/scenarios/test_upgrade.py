@@ -1,4 +1,4 @@
-"""Versions move up one minor at a time while an application writes, and every member has the same data at the end."""
+"""Versions move one minor at a time, up and down, while an application writes; all members have the same data then."""
 
 from collections.abc import Iterator
 
@@ -55,6 +55,22 @@ def _one_runs(orders: EtcdCluster, version: str) -> None:
 
 @pytest.mark.parametrize("version", [MIDDLE, NEW])
 def test_the_next_minor_version_reaches_every_member(orders: EtcdCluster, version: str) -> None:
+    _reaches_every_member(orders, version)
+
+
+def test_a_jump_down_over_a_minor_version_is_not_begun_and_the_way_is_told(orders: EtcdCluster) -> None:
+    before = {pod["metadata"]["uid"] for pod in orders.pods()}
+    orders.change(version=OLD)
+    assert f"write {MIDDLE} first, then {OLD}" in orders.becomes_blocked("VersionRefused")
+    _are_the_same(orders, before)
+
+
+def test_the_minor_version_before_reaches_every_member(orders: EtcdCluster) -> None:
+    _reaches_every_member(orders, MIDDLE)
+
+
+def _reaches_every_member(orders: EtcdCluster, version: str) -> None:
+    """Hold when no write fails meanwhile, the members are the same, and they have the same data."""
     members = orders.members()
     with writing(orders):
         orders.change(version=version)
@@ -67,8 +83,10 @@ def test_the_next_minor_version_reaches_every_member(orders: EtcdCluster, versio
         assert len({etcd.hash_kv(member, revision) for member in members}) == 1
 
 
-def test_there_is_no_way_back_when_every_member_runs_the_new_one(orders: EtcdCluster) -> None:
-    orders.change(version=MIDDLE)
-    assert f"write {NEW}" in orders.becomes_blocked("VersionRefused")
-    orders.change(version=NEW)
-    orders.becomes_healthy()
+def test_a_lower_version_that_is_taken_back_in_the_middle_leaves_the_higher_one(orders: EtcdCluster) -> None:
+    with writing(orders):
+        orders.change(version=OLD)
+        eventually(lambda: _one_runs(orders, OLD), within=60, every=0.1)
+        orders.change(version=MIDDLE)
+        eventually(lambda: run_on(orders, MIDDLE), within=120)
+    has_exactly(orders, 3)

@@ -11,7 +11,7 @@ from etcd_operator.resources.ownership import CLUSTER, KIND
 
 VERSION = "3.6.16"
 
-NO_SUCH_VERSION = "3.6.99"
+NO_SUCH_VERSION = "3.6.15"
 """A version that the API takes and no registry has."""
 
 SMALL: Json = {"requests": {"cpu": "20m", "memory": "32Mi"}}

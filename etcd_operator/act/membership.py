@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.fence import check_lease
 from etcd_operator.observation import Unknown
-from etcd_operator.plan.model import AddLearner, MoveLeader, Promote, Remove
+from etcd_operator.plan.model import AddLearner, Downgrade, MoveLeader, Promote, Remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class MembershipExecutor:
     seen: Observation
     remaining: Callable[[], float]
 
-    async def execute(self, step: MembershipChange | MoveLeader) -> None:
+    async def execute(self, step: MembershipChange | MoveLeader | Downgrade) -> None:
         """Carry out `step`. Raises OvertakenError if its preconditions no longer hold, and EtcdError if etcd refuses.
 
         A change goes to the leader: only it can judge a promotion or hand leadership over, and it knows best who is
@@ -56,6 +56,8 @@ class MembershipExecutor:
                 await self.etcd.member_remove(at, step.member_id, within=CHANGE_WITHIN)
             case MoveLeader():
                 await self.etcd.move_leader(at, step.member_id, within=CHANGE_WITHIN)
+            case Downgrade():
+                await self.etcd.downgrade(at, step.version, within=CHANGE_WITHIN)
 
     def _leader(self, *, or_any: bool) -> Endpoint:
         """Where the leader answers, or any healthy member. Raises OvertakenError if there is none."""

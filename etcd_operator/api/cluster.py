@@ -121,6 +121,7 @@ class ClusterSpec:
     etcd: EtcdSettings
     tls: TLS
     recovery: Recovery
+    allow_unsafe_version: bool
     paused: bool
 
     @classmethod
@@ -166,6 +167,7 @@ class ClusterSpec:
             ),
             tls=TLS(client=ClientTLS(tls["client"]), peer=PeerTLS(tls["peer"])),
             recovery=Recovery(replace_after=duration(spec["recovery"]["replaceAfter"])),
+            allow_unsafe_version=spec["allowUnsafeVersion"],
             paused=spec["paused"],
         )
 

@@ -65,7 +65,9 @@ class Status:
     """What one member says of itself, without asking the others.
 
     `leader_id` is 0 while it knows no leader; `version` is that of the server; `db_size` is in bytes, as allocated on
-    disk; `errors` are etcd's sentences: active alarms, "etcdserver: no leader".
+    disk; `errors` are etcd's sentences: active alarms, "etcdserver: no leader". `storage_version` is the lowest that
+    opens its data, such as "3.6.0", and `downgrade_to` the one for which etcd prepares the data of all; both are empty
+    where nothing is known of it, as always with 3.5.
     """
 
     cluster_id: int
@@ -79,6 +81,8 @@ class Status:
     db_size: int
     is_learner: bool
     errors: tuple[str, ...]
+    storage_version: str = ""
+    downgrade_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,13 @@ class EtcdClient(Protocol):
 
     async def move_leader(self, at: Endpoint, to_member_id: int, *, within: float) -> None:
         """Hand leadership to a voter; returns when it leads. `at` must be the leader."""
+        ...
+
+    async def downgrade(self, at: Endpoint, version: str | None, *, within: float) -> None:
+        """Let etcd prepare the data of all members for a lower minor `version`, such as "3.6"; None ends that.
+
+        The members run on. etcd ends it by itself when all of them run that version (etcd-rules.md §4).
+        """
         ...
 
     async def hash_kv(self, at: Endpoint, revision: int, *, within: float) -> KeyspaceHash:

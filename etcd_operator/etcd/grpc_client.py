@@ -50,6 +50,7 @@ class _Call(Generic[_Reply]):
 _STATUS = _Call("/etcdserverpb.Maintenance/Status", rpc_pb2.StatusResponse)
 _HASH_KV = _Call("/etcdserverpb.Maintenance/HashKV", rpc_pb2.HashKVResponse)
 _MOVE_LEADER = _Call("/etcdserverpb.Maintenance/MoveLeader", rpc_pb2.MoveLeaderResponse, changes=True)
+_DOWNGRADE = _Call("/etcdserverpb.Maintenance/Downgrade", rpc_pb2.DowngradeResponse, changes=True)
 _MEMBER_LIST = _Call("/etcdserverpb.Cluster/MemberList", rpc_pb2.MemberListResponse)
 _MEMBER_ADD = _Call("/etcdserverpb.Cluster/MemberAdd", rpc_pb2.MemberAddResponse, changes=True)
 _MEMBER_REMOVE = _Call("/etcdserverpb.Cluster/MemberRemove", rpc_pb2.MemberRemoveResponse, changes=True)
@@ -89,6 +90,8 @@ class GrpcEtcdClient:
             db_size=reply.dbSize,
             is_learner=reply.isLearner,
             errors=tuple(reply.errors),
+            storage_version=reply.storageVersion,
+            downgrade_to=reply.downgradeInfo.targetVersion if reply.downgradeInfo.enabled else "",
         )
 
     async def check_health(self, at: Endpoint, *, within: float) -> None:
@@ -139,6 +142,12 @@ class GrpcEtcdClient:
     async def move_leader(self, at: Endpoint, to_member_id: int, *, within: float) -> None:
         """Maintenance.MoveLeader."""
         await self._change(at, _MOVE_LEADER, rpc_pb2.MoveLeaderRequest(targetID=to_member_id), within=within)
+
+    async def downgrade(self, at: Endpoint, version: str | None, *, within: float) -> None:
+        """Maintenance.Downgrade, which validates before it enables (etcd's version/manager.go)."""
+        action = rpc_pb2.DowngradeRequest.CANCEL if version is None else rpc_pb2.DowngradeRequest.ENABLE
+        request = rpc_pb2.DowngradeRequest(action=action, version=version or "")
+        await self._change(at, _DOWNGRADE, request, within=within)
 
     async def hash_kv(self, at: Endpoint, revision: int, *, within: float) -> KeyspaceHash:
         """Maintenance.HashKV."""

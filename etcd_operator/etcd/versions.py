@@ -62,7 +62,7 @@ removed may come back otherwise, #20967), and upgrade_3_7.md.
 """
 
 
-_READS_NONE_OF_3_5 = Version(3, 7, 0)
+READS_NONE_OF_3_5 = Version(3, 7, 0)
 """From this version on, etcd panics at an entry of its log that 3.5 wrote ("execute job failed: unmarshal should never
 fail"): 3.5 tells the others its address as a v2 request, which 3.6 still reads (its applyEntryNormal) and 3.7 does not
 (its apply.Apply). Tried on 3.5.35, 3.6.16 and 3.7.3: a cluster that went from one to the other without a snapshot in
@@ -71,17 +71,54 @@ fail"): 3.5 tells the others its address as a v2 request, which 3.6 still reads 
 
 def needs_snapshot(oldest: Version | None, target: Version) -> bool:
     """Whether a log with entries of `oldest` (None: of whatever version) needs a snapshot before `target` reads it."""
-    return target >= _READS_NONE_OF_3_5 and (oldest is None or oldest < Version(3, 6, 0))
+    return target >= READS_NONE_OF_3_5 and (oldest is None or oldest < Version(3, 6, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """What a minor version did wrong before the release `fixed`, in words, with etcd's own issue where there is one."""
+
+    fixed: Version
+    what: str
+
+
+DEFECTS = (
+    Defect(Version(3, 5, 3), "a member that is killed under load may have other data than the others (#13766)"),
+    Defect(Version(3, 5, 5), "a cluster of one may lose writes that it has acknowledged (#14370)"),
+    Defect(Version(3, 5, 6), "a member that is killed while it defragments may differ from the others (#14685)"),
+    Defect(Version(3, 5, 23), "a member that defragments while it receives a snapshot damages its data"),
+    Defect(Version(3, 6, 5), "a member that defragments while it receives a snapshot damages its data"),
+    Defect(Version(3, 5, 26), "members that were removed may come back with etcd 3.6 (#20967)"),
+    Defect(Version(3, 6, 4), "a member may not start again after a promotion (#20387)"),
+    Defect(Version(3, 5, 28), "a member whose process stood still may answer with old data"),
+    Defect(Version(3, 6, 9), "a member whose process stood still may answer with old data"),
+)
+"""What concerns the data, the gravest first: from etcd's CHANGELOG and the issues that are named."""
+
+
+def doubt(version: Version) -> str | None:
+    """Why nobody should run this release, with what to write instead; None if nothing is known against it."""
+    newest = NEWEST[version.minor]
+    way = f"write {newest}, or spec.allowUnsafeVersion: true to run it all the same"
+    for defect in DEFECTS:
+        if version.minor == defect.fixed.minor and version < defect.fixed:
+            return f"with etcd {version} {defect.what}, mended in {defect.fixed}: {way}"
+    if version > newest:
+        return f"this operator knows nothing of etcd {version}, and was tried with {newest}: {way}"
+    return None
 
 
 def objection(running: Collection[Version], target: Version) -> str | None:
     """Why members that run these versions (at least one) cannot be brought to `target`, with what to write instead.
 
-    None if they can: within a minor version to any release, and up by one minor version from the release that etcd asks
-    for. Back as well, as long as a member still runs the lower minor version: then the cluster's data is still of that
-    version (etcd-rules.md §4).
+    None if they can: within a minor version to any release, up by one minor version from the release that etcd asks
+    for, and down by one (etcd-rules.md §4). As long as a member still runs the lower minor version, the way back needs
+    nothing: the cluster's data is still of that version.
     """
     lowest, highest = min(running), max(running)
+    for stranger in (lowest, highest):
+        if (stranger.major, stranger.minor) not in _FLAGS:
+            return f"a member runs etcd {stranger}, from which this operator knows no way"
     if target.minor > lowest.minor + 1:
         step = NEWEST[lowest.minor + 1]
         return f"etcd goes up one minor version at a time, and {lowest} runs: write {step} first, then {target}"
@@ -89,11 +126,9 @@ def objection(running: Collection[Version], target: Version) -> str | None:
         gate, step = GATES[target.minor], NEWEST[lowest.minor]
         asks = f"before etcd 3.{target.minor} all members must run {gate} or newer"
         return f"{asks}, and {lowest} runs: write {step} first"
-    if target.minor < lowest.minor:
-        return (
-            f"every member runs etcd {lowest} or newer, whose data etcd 3.{target.minor} does not open: write "
-            f"{highest}, or restore a snapshot into a new cluster"
-        )
+    if target.minor < highest.minor - 1:
+        step = NEWEST[highest.minor - 1]
+        return f"etcd goes down one minor version at a time, and {highest} runs: write {step} first, then {target}"
     return None
 
 
@@ -110,6 +145,17 @@ def parse_version(text: str) -> Version:
         supported = ", ".join(f"{major}.{minor}" for major, minor in sorted(_FLAGS))
         raise ValueError(f"etcd {version} is not supported: write a version of {supported}, for example 3.6.16")
     return version
+
+
+def running_version(text: str) -> Version:
+    """The release that a member says it runs, which may be one of any minor version, and have a suffix such as -rc.1.
+
+    Raises ValueError if etcd does not begin with three numbers, as it always does.
+    """
+    found = _VERSION.match(text)
+    if found is None:
+        raise ValueError(f'a member says that it runs "{text}", which is not a version of etcd')
+    return Version(*(int(part) for part in found.groups()))
 
 
 def flags_of(version: Version) -> Flags:

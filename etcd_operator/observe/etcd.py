@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from etcd_operator.api.cluster import ClientTLS
 from etcd_operator.etcd.client import Endpoint, Tls
-from etcd_operator.etcd.errors import EtcdError
+from etcd_operator.etcd.errors import EtcdError, WrongClusterError
 from etcd_operator.observation import Etcd, MemberView, Unknown
 from etcd_operator.resources.names import CLIENT_PORT, METRICS_PORT, Identity, member_host
 from etcd_operator.resources.secret import CA_BUNDLE, CERTIFICATE, KEY
@@ -79,19 +79,25 @@ def _endpoints(objects: Objects) -> dict[str, Endpoint]:
 
 async def _ask(etcd: EtcdClient, endpoint: Endpoint, *, within: float, starts: bool) -> MemberView:
     status, agreed, takes_part = await asyncio.gather(
-        _or_unknown(etcd.status(endpoint, within=within)),
-        _or_unknown(etcd.member_list(endpoint, within=within)),
+        _or_error(etcd.status(endpoint, within=within)),
+        _or_error(etcd.member_list(endpoint, within=within)),
         etcd.takes_part(endpoint, within=within) if starts else _not_asked(),
     )
-    return MemberView(status, agreed, takes_part=takes_part)
+    # Its metrics port does not say of which cluster it is.
+    elsewhere = any(isinstance(answer, WrongClusterError) for answer in (status, agreed))
+    return MemberView(_or_unknown(status), _or_unknown(agreed), takes_part=takes_part and not elsewhere)
 
 
 async def _not_asked() -> bool:
     return False
 
 
-async def _or_unknown(question: Awaitable[Answer]) -> Answer | Unknown:
+async def _or_error(question: Awaitable[Answer]) -> Answer | EtcdError:
     try:
         return await question
     except EtcdError as error:
-        return Unknown(str(error))
+        return error
+
+
+def _or_unknown(answer: Answer | EtcdError) -> Answer | Unknown:
+    return Unknown(str(answer)) if isinstance(answer, EtcdError) else answer

@@ -102,6 +102,7 @@ def record(status: Json) -> Record:
         left=tuple(Leaver(leaver["member"], leaver["keepClaim"]) for leaver in membership.get("left", ())),
         suspects=tuple(Suspect(suspect["member"], suspect["podUID"]) for suspect in membership.get("suspects", ())),
         version=membership.get("version"),
+        former=membership.get("formerVersion"),
         oldest_log=membership.get("oldestLog"),
         snapshots=membership.get("snapshots", False),
         cluster_id=int(cluster_id, 16) if cluster_id else None,

@@ -145,8 +145,17 @@ class MoveLeader:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Downgrade:
+    """Let etcd store its data for a lower `version`, such as "3.6", or end that with None; `member` leads."""
+
+    member: str
+    version: str | None
+    why: str
+
+
 MembershipChange = AddLearner | Promote | Remove
-Step = Create | Patch | Delete | CreateAuthority | WriteCredentials | MembershipChange | MoveLeader
+Step = Create | Patch | Delete | CreateAuthority | WriteCredentials | MembershipChange | MoveLeader | Downgrade
 """Steps on etcd are carried out only while its member list is the one that was observed."""
 
 

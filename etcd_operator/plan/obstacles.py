@@ -58,6 +58,7 @@ def _of_membership(situation: Situation) -> Iterator[Blocked]:
     if listed is None:
         message = "no quorum of the members can be asked: none is added, removed or replaced, and no data is touched"
         yield Blocked("change the members", BlockReason.NO_QUORUM, message)
+        yield from _of_version(situation, None)
         return
     if listed.foreign:
         yield _foreign(listed)
@@ -111,7 +112,7 @@ def _of_quorum(situation: Situation, listed: Membership) -> Iterator[Blocked]:
         yield Blocked(f"add {record.joining[0]}", BlockReason.QUORUM, message)
 
 
-def _of_version(situation: Situation, listed: Membership) -> Iterator[Blocked]:
+def _of_version(situation: Situation, listed: Membership | None) -> Iterator[Blocked]:
     asked = situation.seen.cluster.spec.version
     why = None if asked == situation.record.version else refusal(situation, listed)
     if why is not None:

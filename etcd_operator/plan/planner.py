@@ -23,7 +23,8 @@ another in the same plan: each looks only at what was observed, and no step take
 | 12 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
 | 13 | members | Service, Secret and claim: every member has its Pod |
 | 14 | change the members | a quorum of healthy voters, before and after; one change at a time |
-| 15 | roll the members | every other member serves, and the members do not change |
+| 15 | prepare the data | all in order: a lower minor version opens no data that was not stored for it |
+| 16 | roll the members | every other member serves, and the members do not change |
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ TOGETHER: tuple[Callable[[Situation], Plan | None], ...] = (
     members.admit,
     members.run,
     changes.change,
+    upgrade.prepare_data,
     rollout.roll,
 )
 

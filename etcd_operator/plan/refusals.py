@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.plan.model import Blocked, Plan
+from etcd_operator.plan.upgrade import doubtful
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.secret import INITIAL_CLUSTER
@@ -23,23 +24,32 @@ def refuse(situation: Situation) -> Plan | None:
     if situation.spec.paused:
         message = "spec.paused is true: no step is taken until it is false"
         return _refusal(situation, "Paused", Blocked("any step", BlockReason.PAUSED, message))
+    asked, record = cluster.spec.version, situation.record
+    if not record.formed and record.version != asked and (why := doubtful(situation)):
+        return _refusal(situation, "Blocked", Blocked(f"run etcd {asked}", BlockReason.VERSION, why))
     in_the_way = [
         stranger for stranger in situation.seen.strangers if (stranger.kind, stranger.name) in _own(situation)
     ]
     if in_the_way:
         blocked = (_stranger(situation, stranger) for stranger in in_the_way)
         return _refusal(situation, "Blocked", *blocked)
+    lost = _record_lost(situation)
+    return None if lost is None else _refusal(situation, "Blocked", lost)
+
+
+def _record_lost(situation: Situation) -> Blocked | None:
+    """What shows that the record is not what it was; None if nothing does."""
     remains = _remains(situation)
     if not situation.record.members and remains:
         message = (
             f"status.membership is gone, but {remains} of this cluster exists: "
             "put status.membership.members and status.clusterID back; nothing is started over them"
         )
-        return _refusal(situation, "Blocked", Blocked("name the members", BlockReason.RECORD_LOST, message))
+        return Blocked("name the members", BlockReason.RECORD_LOST, message)
     proof = _formed_once(situation)
     if proof and not situation.record.formed:
         message = f"status.clusterID is gone, but {proof} shows that the cluster has formed: put it back"
-        return _refusal(situation, "Blocked", Blocked("start the members", BlockReason.RECORD_LOST, message))
+        return Blocked("start the members", BlockReason.RECORD_LOST, message)
     return None
 
 

@@ -36,6 +36,12 @@ def changed_since(annotation: str, spec: ClusterSpec) -> tuple[str, ...]:
     return tuple(name for name, value in then.items() if name in now and now[name] != value)
 
 
+def made_of(annotation: str) -> str | None:
+    """The version of etcd that the Pod with this annotation was made of; None if it does not say."""
+    version = _read(annotation).get("version")
+    return version if isinstance(version, str) else None
+
+
 def _settings(spec: ClusterSpec) -> Json:
     """Each setting that a Pod depends on, as it looks after a way through JSON."""
     of_parts = {

@@ -73,6 +73,8 @@ def _membership(record: Record) -> Json:
     said: Json = {"members": list(record.members)}
     if record.version is not None:
         said["version"] = record.version
+    if record.former is not None:
+        said["formerVersion"] = record.former
     if record.oldest_log is not None:
         said["oldestLog"] = record.oldest_log
     if record.snapshots:

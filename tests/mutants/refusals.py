@@ -16,6 +16,16 @@ REFUSALS = of(
         "    if situation.spec.paused:\n",
         "    if situation.spec.paused and cluster.meta.deleting:\n",
     ),
+    (
+        "nothing is begun with a version that should not run",
+        "if not record.formed and record.version != asked and (why := doubtful(situation)):",
+        "if record.formed and record.version != asked and (why := doubtful(situation)):",
+    ),
+    (
+        "what runs already runs on",
+        "if not record.formed and record.version != asked and",
+        "if not record.formed and",
+    ),
     ("nothing is done beside what is not ours", "    if in_the_way:\n", "    if not in_the_way:\n"),
     (
         "only what has a name of ours is in the way",
@@ -117,8 +127,8 @@ OBSTACLES = of(
     ),
     (
         "a lost quorum is told",
-        '        yield Blocked("change the members", BlockReason.NO_QUORUM, message)\n        return\n',
-        "        return\n",
+        '        yield Blocked("change the members", BlockReason.NO_QUORUM, message)\n',
+        "",
     ),
     ("a stranger in the list is told", "        yield _foreign(listed)\n        return\n", "        return\n"),
     (

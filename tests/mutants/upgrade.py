@@ -13,20 +13,44 @@ WAYS = of(
     ),
     ("the gate to a minor version", " and lowest < GATES[target.minor]:", " and highest < GATES[target.minor]:"),
     (
-        "no way back from data that the lower one does not open",
-        "    if target.minor < lowest.minor:\n",
-        "    if not running:\n",
+        "one minor version down at a time, of whoever runs the highest",
+        "    if target.minor < highest.minor - 1:\n",
+        "    if target.minor < lowest.minor - 1:\n",
     ),
 )
 
 UPGRADE = of(
     "plan/upgrade.py",
     (
-        "nothing is accepted without a list",
-        "(listed is None or refusal(situation, listed) is not None)",
-        "(listed is not None and refusal(situation, listed) is not None)",
+        "nothing is accepted that is refused",
+        "if record.formed and refusal(situation, listed) is not None:",
+        "if not record:",
     ),
-    ("nothing is accepted against an objection", "    if why := objection(running, target):\n        return why\n", ""),
+    ("without a quorum only the way back is open", "return None if _goes_back(situation) else f", "return f"),
+    (
+        "without a quorum no other version is accepted",
+        "return None if _goes_back(situation) else f",
+        "return None if situation else f",
+    ),
+    ("the version before may be asked for again", "return asked == record.former or same", "return same"),
+    ("another release may be asked for", "return asked == record.former or same", "return asked == record.former"),
+    (
+        "what the first member does not start with is replaced at once",
+        "begun = [*running, parse_version(record.version)] if record.version is not None else running",
+        "begun = running",
+    ),
+    ("nothing is accepted against an objection", "why = objection(running, target) or (", "why = ("),
+    (
+        "no release that should not run is begun",
+        "(None if target in running else doubtful(situation))",
+        "None",
+    ),
+    (
+        "the way back to a bad release is open",
+        "(None if target in running else doubtful(situation))",
+        "doubtful(situation)",
+    ),
+    ("the user may want a bad release", "return None if asked.allow_unsafe_version else", "return"),
     (
         "another minor version is begun with all in order",
         "    return _unready(situation, listed)\n\n\ndef",
@@ -34,7 +58,7 @@ UPGRADE = of(
     ),
     (
         "a release, and the way back, wait for nobody",
-        "    if target.minor <= max(running).minor:\n        return None\n",
+        "    if min(begun).minor <= target.minor <= max(begun).minor:\n        return None\n",
         "",
     ),
     ("all members serve before another minor version", "    if missing:\n", "    if missing and not record.members:\n"),
@@ -50,8 +74,8 @@ SNAPSHOTS = of(
     "plan/upgrade.py",
     (
         "no log with entries of 3.5 is read by 3.7",
-        "if record.formed and needs_snapshot(oldest, parse_version(asked)):",
-        "if record.formed and not record.members:",
+        "if listed is not None and _is_higher(listed, asked) and needs_snapshot(oldest, parse_version(asked)):",
+        "if listed is not None and not record.members:",
     ),
     (
         "every member writes a snapshot first",
@@ -75,9 +99,61 @@ SNAPSHOTS = of(
     ),
     (
         "a preparation ends with what it was for",
-        "return _stay(situation) if record.snapshots else None",
-        "return None",
+        "if record.snapshots and _needs_no_snapshots(situation):",
+        "if record.snapshots and not record.members:",
+    ),
+    (
+        "a preparation for what is refused ends",
+        "or objection([parse_version(running)], target) is not None\n        or doubtful(situation) is not None",
+        "",
     ),
 )
 
-ALL = (*SNAPSHOTS, *WAYS, *UPGRADE)
+LOWER = of(
+    "plan/upgrade.py",
+    (
+        "a record without a version gets the one that runs",
+        "    if record.formed and record.version is None:\n",
+        "    if not record:\n",
+    ),
+    (
+        "a lower version that nobody runs is void",
+        "if record.version is not None and listed is not None and _is_void(situation, listed, record.version):",
+        "if record.version is not None and listed is not None and not record:",
+    ),
+    (
+        "a silent member may still run the lower version",
+        "        listed.serving >= {*situation.record.members, *listed.voters}\n        and _is_lower",
+        "        _is_lower",
+    ),
+    ("a version for which data is stored is not void", "        and not _is_stored_for(listed, accepted)\n", ""),
+    (
+        "no lower version runs on data that is not stored for it",
+        "if listed is not None and _is_lower(listed, asked) and not _is_stored_for(listed, asked):",
+        "if listed is not None and not record.members:",
+    ),
+    (
+        "nothing is stored for a version against which something stands",
+        "if _is_lower(listed, asked) and refusal(situation, listed) is None:",
+        "if _is_lower(listed, asked):",
+    ),
+    ("what is under way is not asked for again", "downgrade_to) != minor:", "downgrade_to) != asked:"),
+    (
+        "every member has stored its data",
+        "            *(status.storage_version for status in listed.statuses.values()),\n",
+        "",
+    ),
+    (
+        "etcd still says that it does so",
+        "            listed.statuses[listed.leader].downgrade_to,\n            *(",
+        "            *(",
+    ),
+    (
+        "what members are being brought to is not ended",
+        "{_minor(asked), _minor(situation.record.version or asked)}",
+        "{_minor(asked)}",
+    ),
+    ("a mute member does not serve", "ready = listed.staying & listed.serving", "ready = listed.staying"),
+)
+
+ALL = (*LOWER, *SNAPSHOTS, *WAYS, *UPGRADE)

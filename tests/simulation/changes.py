@@ -9,7 +9,7 @@ from etcd_operator.etcd.errors import hex_id
 from tests.simulation import reconfiguration
 from tests.simulation.dial import dial_voter, refusal, silence
 from tests.simulation.etcd import NoLeader
-from tests.simulation.raft import Added, Promoted, Removed, later_member
+from tests.simulation.raft import Added, Lowered, Promoted, Removed, later_member
 from tests.simulation.reconfiguration import Refused
 
 if TYPE_CHECKING:
@@ -105,11 +105,33 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Lower:
+    """Downgrade: enable it for a minor version, or cancel it with 0 (version/manager.go)."""
+
+    minor: int
+
+    def __str__(self) -> str:
+        return f"store its data for 3.{self.minor}" if self.minor else "store its data as it runs"
+
+    def apply(self, etcd: Etcd, process: Process) -> Data:
+        """Judged by who is asked, then by all. Raises Refused or NoLeader."""
+        leader = etcd.heard(process)
+        journal = leader.data.journal
+        if not self.minor and not journal.lowered:
+            return leader.data
+        if self.minor and journal.lowered:
+            raise Refused("cluster has a downgrade job in progress")
+        if self.minor and self.minor != journal.version - 1:
+            raise Refused("invalid downgrade target version")
+        return etcd.agree(leader, Lowered(journal.term, self.minor))
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """A change on its way to one member."""
 
     at: Endpoint
-    what: Add | Remove | Promote | Move
+    what: Add | Remove | Promote | Move | Lower
 
     def __str__(self) -> str:
         return f"ask {self.at.member} to {self.what}"

@@ -50,7 +50,7 @@ RESIZED = (
 
 
 def _without_image(world: World) -> None:
-    world.nodes.missing_images = frozenset({"example.com/etcd:v3.6.99"})
+    world.nodes.missing_images = frozenset({"example.com/etcd:v3.6.15"})
 
 
 def _two_places(nodes: Nodes) -> None:
@@ -69,7 +69,7 @@ CORRECTED = (
     Scenario(
         "an image that does not exist is corrected",
         endings.healthy(3),
-        spec({"version": "3.6.99"}),
+        spec({"version": "3.6.15"}),
         (events.change("the version becomes 3.6.16", {"version": "3.6.16"}, when=moments.calm),),
         before=_without_image,
         disturbed_after=1,
@@ -77,7 +77,7 @@ CORRECTED = (
     Scenario(
         "an image that does not exist stays",
         endings.blocked(BlockReason.IMAGE),
-        spec({"version": "3.6.99"}),
+        spec({"version": "3.6.15"}),
         before=_without_image,
         disturbed_after=1,
     ),

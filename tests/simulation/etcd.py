@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulation import network
 from tests.simulation.process import Exit
-from tests.simulation.raft import Elected, Published, Put
+from tests.simulation.raft import Elected, Lowered, Published, Put, Versioned
 from tests.simulation.reconfiguration import Judge
 from tests.simulation.start import first_data, process_of
 from tests.simulation.volumes import EMPTY, initialised, with_wal
@@ -133,6 +133,7 @@ class Etcd:
             group = [leader.pod, *(process.pod for process in self.followers(leader))]
             for pod in group:
                 self._publish(leader.pod, pod)
+            self._agree_on_version(leader.pod, group)
             for pod in group:
                 self._follow(leader.pod, pod)
         for process in [one for one in self.processes.values() if self._hears_of_its_removal(one)]:
@@ -264,9 +265,23 @@ class Etcd:
         data, process = self.processes[leader].data, self.processes[pod]
         listed = data.journal.member(process.data.member_id)
         if listed is not None and not listed.started and process.member not in self.slow:
-            old = process.version.startswith("3.5.")
+            old = process.minor == 5
             entry = Published(data.journal.term, listed.id, process.data.name, process.client_url, old)
             self._save(self.processes[leader], data.and_then(entry))
+
+    def _agree_on_version(self, leader: str, group: list[str]) -> None:
+        """What the leader does about the cluster's version while it hears every member (version/monitor.go)."""
+        data = self.processes[leader].data
+        heard = {self.processes[pod].data.member_id: self.processes[pod].minor for pod in group}
+        if heard.keys() != {member.id for member in data.journal.members}:
+            return
+        journal, lowest = data.journal, min(heard.values())
+        wanted = journal.lowered or max(lowest, journal.version)
+        if wanted != journal.version:
+            data = data.and_then(Versioned(journal.term, wanted))
+        if journal.lowered and set(heard.values()) == {journal.lowered}:
+            data = data.and_then(Lowered(journal.term, 0))
+        self._save(self.processes[leader], data)
 
     def _follow(self, leader: str, pod: str) -> None:
         """Bring a follower up to its leader's log; it panics if it has less than the leader saw it have."""

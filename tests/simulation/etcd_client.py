@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.client import KeyspaceHash, Member, MemberList, Read, Status
-from tests.simulation.changes import Add, Change, Move, Promote, Remove
+from tests.simulation.changes import Add, Change, Lower, Move, Promote, Remove
 from tests.simulation.dial import dial, dial_voter, refusal, silence
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class SimEtcdClient:
             db_size=20480,
             is_learner=process.learns,
             errors=() if leader else ("etcdserver: no leader",),
+            storage_version=_minor(data.journal.version) if process.minor > 5 else "",
+            downgrade_to=_minor(data.journal.lowered),
         )
 
     async def check_health(self, at: Endpoint, *, within: float) -> None:
@@ -121,6 +123,10 @@ class SimEtcdClient:
         """See `EtcdClient.move_leader`."""
         self._change(Change(at, Move(to_member_id)))
 
+    async def downgrade(self, at: Endpoint, version: str | None, *, within: float) -> None:  # noqa: ARG002
+        """See `EtcdClient.downgrade`."""
+        self._change(Change(at, Lower(0 if version is None else int(version.removeprefix("3.")))))
+
     async def keep(self, members: Collection[str]) -> None:
         """See `EtcdClient.keep`: there are no connections to close."""
 
@@ -153,6 +159,10 @@ class SimEtcdClient:
             lambda: change.carry_out(self._etcd),
             lost=lambda: silence(change.at, type(change.what).__name__, changes=True),
         )
+
+
+def _minor(minor: int) -> str:
+    return f"3.{minor}.0" if minor else ""
 
 
 def _list(agreed: Data, process: Process | None = None) -> MemberList:

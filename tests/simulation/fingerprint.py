@@ -176,4 +176,5 @@ def _story(world: World) -> Iterator[str]:
 def _known(data: Data) -> str:
     """What a member knows of the others, and how much was written."""
     members = sorted(f"{member.peer_urls[0]} {member.is_learner} {member.started}" for member in data.journal.members)
-    return f"{len(data.journal.puts)} {data.has_old_entries} {members}"
+    version = f"{data.journal.version} {data.journal.lowered} {data.has_old_entries}"
+    return f"{len(data.journal.puts)} {version} {members}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from etcd_operator.etcd.versions import parse_version
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -66,6 +68,11 @@ class Process:
     def encrypts_clients(self) -> bool:
         """Whether the client port speaks TLS."""
         return self.client_url.startswith("https:")
+
+    @property
+    def minor(self) -> int:
+        """The minor version that runs: 6 for 3.6.16."""
+        return parse_version(self.version).minor
 
     @property
     def listed(self) -> Member | None:

@@ -73,16 +73,34 @@ class Put:
     value: bytes
 
 
-Entry = Elected | Added | Promoted | Removed | Published | Put
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """The minor version as which the members talk and store their data: the lowest that one of them runs."""
+
+    term: int
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """All members store their data for a lower `minor` version from now on; 0 ends that."""
+
+    term: int
+    minor: int
+
+
+Entry = Elected | Added | Promoted | Removed | Published | Put | Versioned | Lowered
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """A log, with the member list and the removed members that it leads to."""
+    """A log, with the member list, the removed members, and the cluster's version that it leads to."""
 
     entries: tuple[Entry, ...] = ()
     members: tuple[Member, ...] = ()
     removed: frozenset[int] = frozenset()
+    version: int = 0
+    lowered: int = 0
 
     def and_then(self, entry: Entry) -> Journal:
         """The journal with one more entry."""
@@ -94,12 +112,15 @@ class Journal:
                 return replace(self, entries=entries, members=tuple(ordered))
             case Removed(_, member_id):
                 left = tuple(member for member in members if member.id != member_id)
-                return Journal(entries, left, self.removed | {member_id})
+                return replace(self, entries=entries, members=left, removed=self.removed | {member_id})
             case Promoted(_, member_id):
                 return replace(self, entries=entries, members=_changed(members, member_id, is_learner=False))
             case Published(_, member_id, name, client_url):
                 told = _changed(members, member_id, name=name, client_urls=(client_url,))
                 return replace(self, entries=entries, members=told)
+            case Versioned() | Lowered():
+                part = "version" if isinstance(entry, Versioned) else "lowered"
+                return replace(self, entries=entries, **{part: entry.minor})  # type: ignore[arg-type]
             case Elected() | Put():
                 return replace(self, entries=entries)
 

@@ -61,6 +61,10 @@ def _writing_snapshots(world: World) -> bool:
     return world.record.snapshots and third
 
 
+def _lowered(world: World) -> bool:
+    return any(leader.data.journal.lowered for leader in world.etcd.leaders)
+
+
 def _rolled(
     name: str,
     *script: Event,
@@ -95,6 +99,19 @@ ALL = (
         "the next minor version is asked for and taken back in mid-roll",
         _version("3.7.3", when=moments.admitted(3)),
         _version("3.6.16", when=_made_anew(1)),
+    ),
+    _rolled("the minor version before is asked for", _version("3.6.16", when=moments.admitted(3)), began="3.7.3"),
+    _rolled(
+        "the minor version before is asked for and taken back while data is stored for it",
+        _version("3.6.16", when=moments.admitted(3)),
+        _version("3.7.3", when=_lowered),
+        began="3.7.3",
+    ),
+    _rolled(
+        "the minor version before is asked for and taken back in mid-roll",
+        _version("3.6.16", when=moments.admitted(3)),
+        _version("3.7.3", when=_made_anew(1)),
+        began="3.7.3",
     ),
     _rolled("two minor versions one after the other", *_UP, began="3.5.35"),
     _rolled(

@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 UNREADABLE = Exit(2, "panic: execute job failed")
 """How 3.7 ends at an entry that 3.5 wrote."""
 
+TOO_OLD = Exit(1, "invalid downgrade; server version is lower than determined cluster version")
+"""How a version ends on data that was not stored for it."""
+
 
 def process_of(launch: Launch, data: Data | None) -> Process | Exit:
     """The process with its data; without any it has but its name, until `first_data` gives it a beginning."""
     flags = launch.flags
     if "ETCD_INITIAL_CLUSTER" in launch.environment and "initial-cluster" in flags:
         return Exit(1, 'conflicting environment variable "ETCD_INITIAL_CLUSTER" is shadowed by a flag')
-    if data is not None and data.has_old_entries and parse_version(launch.version) >= Version(3, 7, 0):
+    version = parse_version(launch.version)
+    if data is not None and data.has_old_entries and version >= Version(3, 7, 0):
         return UNREADABLE
+    if data is not None and data.journal.version > version.minor:
+        return TOO_OLD
     return Process(
         namespace=launch.namespace,
         pod=launch.pod,
@@ -37,7 +43,7 @@ def process_of(launch: Launch, data: Data | None) -> Process | Exit:
         client_url=flags["advertise-client-urls"],
         peer_trust=launch.files[PEER_CA] if "peer-trusted-ca-file" in flags else None,
         client_trust=launch.files[CLIENT_CA] if "trusted-ca-file" in flags else None,
-        snapshot_count=int(flags["snapshot-count"]),
+        snapshot_count=int(flags.get("snapshot-count", "10000")),
         data=Data(flags["name"], 0, 0) if data is None else data,
     )
 

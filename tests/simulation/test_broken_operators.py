@@ -236,7 +236,7 @@ FAULTS = (
     Fault(
         "etcd 3.7 is started on what 3.5 wrote",
         upgrade,
-        "if record.formed and needs_snapshot(oldest, parse_version(asked)):",
+        "if listed is not None and _is_higher(listed, asked) and needs_snapshot(oldest, parse_version(asked)):",
         "if False:",
         called("two minor versions one after the other"),
         "panic: execute job failed",

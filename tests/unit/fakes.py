@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from etcd_operator.etcd.client import Member
-from etcd_operator.etcd.errors import UnreachableError
+from etcd_operator.etcd.errors import UnreachableError, WrongClusterError
 from etcd_operator.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
 
 if TYPE_CHECKING:
@@ -160,7 +160,8 @@ def _never(what: str, *arguments: object) -> NoReturn:
 class FakeEtcd:
     """The part of `EtcdClient` that a pass uses. A member without an answer cannot be reached.
 
-    `current` are those of whom the metrics port says that they take part, `asked_of_itself` who was asked there.
+    `current` are those of whom the metrics port says that they take part, `asked_of_itself` who was asked there,
+    `elsewhere` are members of another cluster.
 
     `changes` tells what was changed and who was asked for it, as ("orders-bbbbb", "remove", 7); `refusal` is what every
     change raises instead.
@@ -173,6 +174,7 @@ class FakeEtcd:
     changes: list[tuple[str, str, str | int]] = field(default_factory=list)
     refusal: EtcdError | None = None
     current: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
     asked_of_itself: list[str] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
     closed: bool = False
@@ -182,6 +184,8 @@ class FakeEtcd:
         assert within > 0
         self.asked.append(at)
         self.patience[at.member] = within
+        if at.member in self.elsewhere:
+            raise WrongClusterError(f"{at.member}, Status", expected=1, answered=2)
         if at.member not in self.statuses:
             raise UnreachableError(f"{at.member}, Status", "connection refused")
         return self.statuses[at.member]
@@ -230,6 +234,10 @@ class FakeEtcd:
     async def move_leader(self, at: Endpoint, to_member_id: int, *, within: float) -> None:
         """See `EtcdClient.move_leader`."""
         self._change(at, "move leader", to_member_id, within=within)
+
+    async def downgrade(self, at: Endpoint, version: str | None, *, within: float) -> None:
+        """See `EtcdClient.downgrade`."""
+        self._change(at, "downgrade", version or "", within=within)
 
     def _change(self, at: Endpoint, what: str, whom: str | int, *, within: float) -> None:
         assert within > 0

@@ -12,27 +12,30 @@ from etcd_operator.act.membership import CHANGE_WITHIN, MembershipExecutor, Over
 from etcd_operator.etcd.errors import Refusal, RefusedError, UnreachableError
 from etcd_operator.etcd.fence import NotLeadingError
 from etcd_operator.observation import Unknown
-from etcd_operator.plan.model import AddLearner, MoveLeader, Promote, Remove
+from etcd_operator.plan.model import AddLearner, Downgrade, MoveLeader, Promote, Remove
 from tests.builders import MEMBERS, Stage, a_member, a_member_list, a_status, an_observation, led_by, silent
 from tests.unit.fakes import FakeEtcd, FakeKube
 
 if TYPE_CHECKING:
     from etcd_operator.etcd.client import Member
     from etcd_operator.observation import Observation
-    from etcd_operator.plan.model import MembershipChange
+
+EtcdStep = AddLearner | Promote | Remove | MoveLeader | Downgrade
 
 A, B, C = MEMBERS[:3]
 LISTED = tuple(a_member(name) for name in (A, B, C))
 SEEN = an_observation(Stage.STABLE)
 URL = "https://orders-fffff.shop.svc:2380"
 
-STEPS: dict[str, tuple[MembershipChange | MoveLeader, tuple[str, str | int]]] = {
+STEPS: dict[str, tuple[EtcdStep, tuple[str, str | int]]] = {
     "a learner is added": (AddLearner(MEMBERS[3], URL, "it stands ready"), ("add learner", URL)),
     "a learner is promoted": (Promote(MEMBERS[3], 7, "it has caught up"), ("promote", 7)),
     "a member is removed": (Remove(C, 8, "it left"), ("remove", 8)),
     "leadership moves": (MoveLeader(B, 9, "its node is cordoned"), ("move leader", 9)),
+    "data is stored for a lower version": (Downgrade(A, "3.6", "3.6.16 is asked for"), ("downgrade", "3.6")),
+    "that is ended": (Downgrade(A, None, "3.7.3 is asked for"), ("downgrade", "")),
 }
-LEADERS = {what: STEPS[what] for what in ("a learner is promoted", "leadership moves")}
+LEADERS = {what: STEPS[what] for what in STEPS if what not in ("a learner is added", "a member is removed")}
 only_the_leader = pytest.mark.parametrize(("step", "call"), LEADERS.values(), ids=LEADERS)
 OTHERS = {what: step for what, step in STEPS.items() if what not in LEADERS}
 whoever_answers = pytest.mark.parametrize(("step", "call"), OTHERS.values(), ids=OTHERS)
@@ -49,16 +52,14 @@ def an_etcd(*members: Member, leader: str = A) -> FakeEtcd:
     )
 
 
-async def do(
-    etcd: FakeEtcd, step: MembershipChange | MoveLeader, *, seen: Observation = SEEN, left: float = 10.0
-) -> None:
+async def do(etcd: FakeEtcd, step: EtcdStep, *, seen: Observation = SEEN, left: float = 10.0) -> None:
     """Carry out one step that was planned from `seen`, with so many seconds left on the Lease."""
     members = MembershipExecutor(etcd, seen, lambda: left)
     await Executor(FakeKube(), members, seen).execute(step)
 
 
 @every_step
-async def test_the_leader_is_asked_once_when(step: MembershipChange | MoveLeader, call: tuple[str, str | int]) -> None:
+async def test_the_leader_is_asked_once_when(step: EtcdStep, call: tuple[str, str | int]) -> None:
     etcd = an_etcd(leader=B)
     await do(etcd, step, seen=led_by(SEEN, B))
     assert etcd.changes == [(B, *call)]
@@ -78,7 +79,7 @@ CHANGED: dict[str, tuple[Member, ...]] = {
 @every_step
 @pytest.mark.parametrize("now", CHANGED.values(), ids=CHANGED)
 async def test_nothing_is_changed_when_the_list_is_not_the_one_of_the_plan(
-    step: MembershipChange | MoveLeader, call: tuple[str, str | int], now: tuple[Member, ...]
+    step: EtcdStep, call: tuple[str, str | int], now: tuple[Member, ...]
 ) -> None:
     etcd = an_etcd(*now)
     with pytest.raises(OvertakenError, match="member list has changed"):
@@ -94,9 +95,7 @@ async def test_the_order_of_the_list_and_what_clients_are_told_are_no_change() -
 
 
 @only_the_leader
-async def test_nothing_is_changed_when_the_leader_leads_no_more(
-    step: MembershipChange | MoveLeader, call: tuple[str, str | int]
-) -> None:
+async def test_nothing_is_changed_when_the_leader_leads_no_more(step: EtcdStep, call: tuple[str, str | int]) -> None:
     etcd = an_etcd(leader=C)
     with pytest.raises(OvertakenError, match=f"{A} leads no more"):
         await do(etcd, step)
@@ -117,7 +116,7 @@ LEADERLESS: dict[str, Observation] = {
 @only_the_leader
 @pytest.mark.parametrize("seen", [*LEADERLESS.values(), silent(SEEN)], ids=[*LEADERLESS, "nobody answers"])
 async def test_nothing_that_the_leader_must_do_is_asked_of_another_when(
-    step: MembershipChange | MoveLeader, call: tuple[str, str | int], seen: Observation
+    step: EtcdStep, call: tuple[str, str | int], seen: Observation
 ) -> None:
     etcd = an_etcd()
     with pytest.raises(OvertakenError, match="leader does not answer"):
@@ -129,7 +128,7 @@ async def test_nothing_that_the_leader_must_do_is_asked_of_another_when(
 @whoever_answers
 @pytest.mark.parametrize("seen", LEADERLESS.values(), ids=LEADERLESS)
 async def test_a_healthy_member_is_asked_where_the_leader_does_not_answer_and(
-    step: MembershipChange | MoveLeader, call: tuple[str, str | int], seen: Observation
+    step: EtcdStep, call: tuple[str, str | int], seen: Observation
 ) -> None:
     etcd = an_etcd()
     await do(etcd, step, seen=seen)
@@ -138,9 +137,7 @@ async def test_a_healthy_member_is_asked_where_the_leader_does_not_answer_and(
 
 
 @whoever_answers
-async def test_nothing_is_changed_while_nobody_is_healthy(
-    step: MembershipChange | MoveLeader, call: tuple[str, str | int]
-) -> None:
+async def test_nothing_is_changed_while_nobody_is_healthy(step: EtcdStep, call: tuple[str, str | int]) -> None:
     etcd = an_etcd()
     with pytest.raises(OvertakenError):
         await do(etcd, step, seen=silent(SEEN))
@@ -159,7 +156,7 @@ async def test_nothing_is_changed_when_no_list_was_seen() -> None:
 @every_step
 @pytest.mark.parametrize("left", [CHANGE_WITHIN, CHANGE_WITHIN - 0.1, 0.0])
 async def test_nothing_is_changed_when_the_lease_does_not_outlast_it(
-    step: MembershipChange | MoveLeader, call: tuple[str, str | int], left: float
+    step: EtcdStep, call: tuple[str, str | int], left: float
 ) -> None:
     etcd = an_etcd()
     with pytest.raises(NotLeadingError, match=f"{type(step).__name__} {step.member}"):

@@ -79,4 +79,7 @@ def test_the_goals_are_those_of_the_design() -> None:
         "leader-killed": (Goal("ratio", "≤", 1.2), Goal("gap_ratio", "≤", 1.2)),
         "volume-lost": (Goal("ratio", "≤", 2),),
         "node-lost": (Goal("ratio", "≤", 2),),
+        "config-roll": (Goal("ratio", "≤", 1.6), *quiet),
+        "upgrade": quiet,
+        "downgrade": quiet,
     }

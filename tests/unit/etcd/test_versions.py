@@ -2,7 +2,17 @@
 
 import pytest
 
-from etcd_operator.etcd.versions import GATES, NEWEST, Version, flags_of, needs_snapshot, objection, parse_version
+from etcd_operator.etcd.versions import (
+    GATES,
+    NEWEST,
+    Version,
+    doubt,
+    flags_of,
+    needs_snapshot,
+    objection,
+    parse_version,
+    running_version,
+)
 
 
 @pytest.mark.parametrize("text", ["3.5.35", "3.6.0", "3.7.3", "3.6.100"])
@@ -28,6 +38,16 @@ def test_versions_are_ordered_by_number_not_by_text() -> None:
     written = ["3.5.35", "3.6.4", "3.6.16", "3.7.0"]
     assert sorted(map(parse_version, reversed(written))) == [parse_version(text) for text in written]
     assert parse_version("3.6.4") < Version(3, 6, 16)
+
+
+@pytest.mark.parametrize(("text", "release"), [("3.7.0-rc.1", "3.7.0"), ("3.6.16", "3.6.16"), ("3.8.1+gke", "3.8.1")])
+def test_what_a_member_says_is_read_without_its_suffix(text: str, release: str) -> None:
+    assert str(running_version(text)) == release
+
+
+def test_what_is_no_version_is_not_made_one() -> None:
+    with pytest.raises(ValueError, match='says that it runs "dev"'):
+        running_version("dev")
 
 
 @pytest.mark.parametrize("text", ["3.6.0", "3.7.3"])
@@ -61,16 +81,19 @@ def test_within_a_minor_version_every_release_leads_to_every_other(text: str) ->
         (["3.6.10"], "3.7.3", "write 3.6.16 first"),
         (["3.6.11"], "3.7.3", None),
         (["3.5.35"], "3.7.3", "write 3.6.16 first, then 3.7.3"),
-        (["3.6.16"], "3.5.35", "write 3.6.16, or restore"),
-        (["3.7.3"], "3.5.35", "write 3.7.3, or restore"),
+        (["3.6.16"], "3.5.35", None),
+        (["3.7.3"], "3.5.35", "goes down one minor version at a time, and 3.7.3 runs: write 3.6.16 first, then 3.5.35"),
+        (["3.6.16", "3.7.3"], "3.5.35", "write 3.6.16 first, then 3.5.35"),
         (["3.5.35", "3.6.16"], "3.5.35", None),
         (["3.5.35", "3.6.16"], "3.6.16", None),
         (["3.5.35", "3.6.16"], "3.7.3", "write 3.6.16 first, then 3.7.3"),
         (["3.5.31", "3.6.16"], "3.6.16", "write 3.5.35 first"),
+        (["3.9.0"], "3.7.3", "a member runs etcd 3.9.0, from which this operator knows no way"),
+        (["3.3.0", "3.5.35"], "3.5.35", "a member runs etcd 3.3.0, from which this operator knows no way"),
     ],
 )
 def test_the_way_between_minor_versions_is_etcds_own(running: list[str], target: str, way: str | None) -> None:
-    found = objection([V(text) for text in running], V(target))
+    found = objection([running_version(text) for text in running], V(target))
     assert found is None if way is None else found is not None and way in found
 
 
@@ -86,6 +109,37 @@ def test_the_way_between_minor_versions_is_etcds_own(running: list[str], target:
 )
 def test_3_7_reads_no_entry_that_3_5_may_have_written(oldest: str | None, target: str, *, needed: bool) -> None:
     assert needs_snapshot(None if oldest is None else V(oldest), V(target)) is needed
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("3.5.2", "killed under load may have other data"),
+        ("3.5.4", "a cluster of one may lose writes"),
+        ("3.5.5", "killed while it defragments"),
+        ("3.5.22", "receives a snapshot"),
+        ("3.5.25", "removed may come back"),
+        ("3.5.27", "stood still"),
+        ("3.6.3", "receives a snapshot"),
+        (
+            "3.6.8",
+            "with old data, mended in 3.6.9: write 3.6.16, or spec.allowUnsafeVersion: true",
+        ),
+        ("3.6.17", "knows nothing of etcd 3.6.17, and was tried with 3.6.16: write 3.6.16, or"),
+        ("3.7.4", "knows nothing of etcd 3.7.4"),
+    ],
+)
+def test_a_release_that_should_not_run_is_told_with_its_defect_and_the_way_out(text: str, words: str) -> None:
+    assert words in (doubt(V(text)) or "")
+
+
+@pytest.mark.parametrize("text", ["3.5.28", "3.6.9", "3.6.11", "3.7.0", *map(str, NEWEST.values())])
+def test_nothing_is_known_against_the_others(text: str) -> None:
+    assert doubt(V(text)) is None
+
+
+def test_every_gate_and_every_way_out_is_a_release_of_which_nothing_bad_is_known() -> None:
+    assert all(doubt(release) is None for release in (*GATES.values(), *NEWEST.values()))
 
 
 def test_every_gate_is_a_release_of_the_minor_version_before() -> None:

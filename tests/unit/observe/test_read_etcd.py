@@ -189,6 +189,14 @@ async def test_the_answer_of_one_that_takes_no_clients_yet_is_waited_for_less_lo
     assert etcd.patience == {MEMBERS[0]: DEADLINE, MEMBERS[1]: DEADLINE, MEMBERS[2]: IMPATIENT_DEADLINE}
 
 
+async def test_one_of_another_cluster_takes_no_part_whatever_its_metrics_port_says() -> None:
+    etcd = answering(*MEMBERS[:2])
+    etcd.current = set(MEMBERS[:3])
+    etcd.elsewhere = {MEMBERS[2]}
+    found = await read(etcd, having(an_observation(Stage.STABLE), a_pod(MEMBERS[2])))
+    assert not found.views[MEMBERS[2]].takes_part
+
+
 async def test_only_of_one_that_takes_no_clients_yet_the_metrics_port_is_asked_whether_it_takes_part() -> None:
     etcd = answering(*MEMBERS[:2])
     etcd.current = set(MEMBERS[:3])

@@ -44,6 +44,20 @@ def test_nothing_is_done_to_a_cluster_that_is_paused_and_it_says_so(stage: Stage
     assert BlockReason.PAUSED in reasons(plan)
 
 
+@pytest.mark.parametrize("stage", [Stage.EMPTY, Stage.STARTED])
+def test_nothing_is_begun_with_a_version_that_should_not_run(stage: Stage) -> None:
+    seen = with_spec(an_observation(stage), version="3.6.8")
+    plan = decide(seen)
+    assert (plan.steps, plan.record, reasons(plan)) == ((), seen.cluster.record, [BlockReason.VERSION])
+    assert "write 3.6.16" in plan.reason
+    assert decide(with_spec(seen, version="3.6.8", allowUnsafeVersion=True)).record.version == "3.6.8"
+
+
+def test_what_runs_already_runs_on_whatever_is_known_of_it() -> None:
+    seen = with_record(with_spec(an_observation(Stage.STARTED), version="3.6.8"), version="3.6.8")
+    assert BlockReason.VERSION not in reasons(decide(seen))
+
+
 FIXED = [
     ("Service", "orders"),
     ("PodDisruptionBudget", "orders"),

@@ -10,7 +10,9 @@ import pytest
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.observation import Departure, Removal
 from etcd_operator.plan.members import run
-from etcd_operator.plan.upgrade import accept_version
+from etcd_operator.plan.model import Downgrade
+from etcd_operator.plan.stopping import SOON
+from etcd_operator.plan.upgrade import accept_version, prepare_data
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
     MEMBERS,
@@ -20,7 +22,9 @@ from tests.builders import (
     a_spec,
     an_observation,
     having,
+    led_by,
     listing,
+    mute,
     saying,
     silent,
     with_learner,
@@ -61,6 +65,12 @@ def all_run(version: str, *, asked: str) -> Observation:
 UP = all_run("3.5.35", asked="3.6.16")
 
 TAKEN: dict[str, Observation] = {
+    "a bad release, when the user wants it": with_spec(
+        all_run("3.6.11", asked="3.6.8"), version="3.6.8", allowUnsafeVersion=True
+    ),
+    "back to a bad release that a member still runs": running(
+        "3.6.16", "3.6.8", "3.6.16", accepted="3.6.16", asked="3.6.8"
+    ),
     "a newer release": all_run("3.6.15", asked="3.6.16"),
     "an older release": all_run("3.6.16", asked="3.6.15"),
     "the next minor version": UP,
@@ -100,12 +110,31 @@ REFUSED: dict[str, tuple[Observation, str]] = {
         running("3.6.16", "3.5.35", "3.5.35", accepted="3.6.16", asked="3.7.3"),
         "etcd goes up one minor version at a time, and 3.5.35 runs: write 3.6.16 first, then 3.7.3",
     ),
-    "back when every member runs the new one": (
-        all_run("3.6.16", asked="3.5.35"),
+    "to a release that is known to be bad": (
+        all_run("3.6.11", asked="3.6.8"),
         (
-            "every member runs etcd 3.6.16 or newer, whose data etcd 3.5 does not open: write 3.6.16, or restore a "
-            "snapshot into a new cluster"
+            "with etcd 3.6.8 a member whose process stood still may answer with old data, mended in 3.6.9: write "
+            "3.6.16, or spec.allowUnsafeVersion: true to run it all the same"
         ),
+    ),
+    "to a release that this operator does not know": (
+        all_run("3.6.16", asked="3.6.17"),
+        (
+            "this operator knows nothing of etcd 3.6.17, and was tried with 3.6.16: write 3.6.16, or "
+            "spec.allowUnsafeVersion: true to run it all the same"
+        ),
+    ),
+    "down two minor versions at once": (
+        all_run("3.7.3", asked="3.5.35"),
+        "etcd goes down one minor version at a time, and 3.7.3 runs: write 3.6.16 first, then 3.5.35",
+    ),
+    "down with a member down": (
+        silent(all_run("3.7.3", asked="3.6.16"), C),
+        f"all members must serve before another minor version is begun: 2 of 3 voters healthy; waiting for {C}",
+    ),
+    "with a member that serves no clients yet": (
+        mute(UP, C),
+        f"all members must serve before another minor version is begun: 3 of 3 voters healthy; waiting for {C}",
     ),
     "with a member down": (
         silent(UP, C),
@@ -144,7 +173,7 @@ def test_it_is_not_accepted_and_the_members_run_on(seen: Observation) -> None:
     assert situation(seen).spec.version == seen.cluster.record.version
 
 
-@pytest.mark.parametrize(("seen", "words"), list(REFUSED.values())[:8], ids=list(REFUSED)[:8])
+@pytest.mark.parametrize(("seen", "words"), list(REFUSED.values())[:12], ids=list(REFUSED)[:12])
 def test_the_status_says_why_and_what_to_write(seen: Observation, words: str) -> None:
     told = [block for block in decide(seen).blocked if block.reason is BlockReason.VERSION]
     assert [block.action for block in told] == [f"run etcd {seen.cluster.spec.version}"]
@@ -192,7 +221,9 @@ def test_nor_is_it_accepted_while_one_of_them_has_no_pod_or_does_not_serve() -> 
 def test_then_it_is_accepted_and_no_entry_of_the_old_version_is_left() -> None:
     plan = accept_version(situation(prepared(OLD, A, B, C)))
     assert plan is not None
-    assert plan.record == replace(OLD.cluster.record, version="3.7.3", oldest_log="3.6.16", snapshots=False)
+    assert plan.record == replace(
+        OLD.cluster.record, version="3.7.3", former="3.6.16", oldest_log="3.6.16", snapshots=False
+    )
 
 
 def test_who_asks_for_the_version_that_runs_ends_the_preparation() -> None:
@@ -214,8 +245,168 @@ def test_what_the_logs_may_have_is_the_lowest_version_that_ever_ran() -> None:
         assert plan.record.oldest_log == oldest
 
 
-def test_without_a_list_nothing_is_accepted() -> None:
+DOWN = all_run("3.7.3", asked="3.6.16")
+
+
+def lowering(seen: Observation, *stored: str, job: str = "3.6.0") -> Observation:
+    """The same moment, while etcd stores data for a lower version, and `stored` have done so."""
+    for name in (A, B, C):
+        version = job if name in stored else "3.7.0"
+        seen = saying(seen, name, downgrade_to=job, storage_version=version)
+    return seen
+
+
+def test_before_a_lower_minor_version_the_leader_is_asked_to_let_all_store_their_data_for_it() -> None:
+    assert accept_version(situation(DOWN)) is None
+    plan = prepare_data(situation(led_by(DOWN, B)))
+    assert plan is not None
+    why = "members are to store their data so that etcd 3.6 opens it, before one of them runs 3.6.16"
+    assert (plan.steps, plan.wake_after) == ((Downgrade(B, "3.6", why),), SOON)
+
+
+@pytest.mark.parametrize("stored", [(), (A, C)], ids=["none", "two of three"])
+def test_it_is_not_accepted_before_all_have_done_so(stored: tuple[str, ...]) -> None:
+    seen = lowering(DOWN, *stored)
+    assert accept_version(situation(seen)) is None
+    plan = prepare_data(situation(seen))
+    assert plan is not None
+    waiting = ", ".join(name for name in (A, B, C) if name not in stored)
+    assert (plan.steps, plan.reason) == ((), f"waiting for {waiting} to store data for etcd 3.6")
+
+
+def test_then_it_is_accepted() -> None:
+    seen = lowering(DOWN, A, B, C)
+    assert prepare_data(situation(seen)) is None
+    plan = accept_version(situation(seen))
+    assert plan is not None
+    assert (plan.record.version, plan.record.oldest_log) == ("3.6.16", "3.6.16")
+
+
+def test_what_was_stored_for_it_before_counts_only_while_etcd_still_does_so() -> None:
+    seen = lowering(DOWN, A, B, C)
+    for name in (A, B, C):
+        seen = saying(seen, name, downgrade_to="")
+    assert accept_version(situation(seen)) is None
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lowering(all_run("3.7.3", asked="3.7.3"), A),
+        lowering(running("3.6.16", "3.7.3", "3.7.3", accepted="3.7.3", asked="3.7.3"), A, B, C),
+    ],
+    ids=["before one runs it", "when one runs it"],
+)
+def test_what_nobody_asks_for_any_more_is_ended(seen: Observation) -> None:
+    plan = prepare_data(situation(seen))
+    assert plan is not None
+    why = "etcd 3.7.3 is asked for: data need not be stored for etcd 3.6 any more"
+    assert plan.steps == (Downgrade(A, None, why),)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lowering(running("3.6.16", "3.7.3", "3.7.3", accepted="3.6.16", asked="3.6.16"), A, B, C),
+        lowering(running("3.6.16", "3.7.3", "3.7.3", accepted="3.6.16", asked="3.7.3"), A, B, C),
+        all_run("3.7.3", asked="3.7.3"),
+        silent(DOWN),
+        silent(DOWN, C),
+        UP,
+    ],
+    ids=["in mid-roll", "until the way back is accepted", "nothing", "no list", "a member is down", "up"],
+)
+def test_nothing_is_asked_of_etcd_for(seen: Observation) -> None:
+    assert prepare_data(situation(seen)) is None
+
+
+def test_the_way_back_up_is_open_while_a_member_still_runs_the_higher_version() -> None:
+    seen = lowering(running("3.6.16", "3.7.3", "3.7.3", accepted="3.6.16", asked="3.7.3"), A, B, C)
+    assert accepted(with_record(seen, oldest_log="3.6.16")) == "3.7.3"
+
+
+def test_a_member_that_does_not_serve_may_not_have_read_its_log_with_3_7() -> None:
+    seen = silent(with_record(all_run("3.7.2", asked="3.7.3"), oldest_log="3.5.35"), C)
+    plan = accept_version(situation(seen))
+    assert plan is not None
+    assert (plan.record.version, plan.record.oldest_log) == ("3.7.3", "3.5.35")
+
+
+HALF = with_record(running("3.6.16", "3.5.35", "3.5.35", accepted="3.6.16", asked="3.6.16"), former="3.5.35")
+
+BACK: dict[str, tuple[str, bool]] = {
+    "the version before": ("3.5.35", True),
+    "another release of the accepted minor version": ("3.6.15", True),
+    "another release of the minor version before": ("3.5.34", False),
+    "the next minor version": ("3.7.3", False),
+    "a bad release": ("3.6.8", False),
+}
+
+
+@pytest.mark.parametrize(("asked", "taken"), BACK.values(), ids=BACK)
+def test_without_a_quorum_the_way_back_is_open_and_no_other(asked: str, *, taken: bool) -> None:
+    seen = with_spec(silent(HALF), version=asked)
+    assert accepted(seen) == (asked if taken else "3.6.16")
+    told = [block.message for block in decide(seen).blocked if block.reason is BlockReason.VERSION]
+    words = "no quorum serves: until one does, only 3.5.35 or another release of etcd 3.6 may be asked for"
+    assert told == ([] if taken else [f"etcd 3.6.16 stays: {words}"])
+
+
+def test_without_a_quorum_and_a_version_before_only_releases_of_the_same_minor_version_are_accepted() -> None:
     assert accepted(silent(UP)) == "3.5.35"
+    assert accepted(silent(all_run("3.6.15", asked="3.6.16"))) == "3.6.16"
+
+
+def test_who_writes_another_release_because_the_first_member_does_not_start_is_not_made_wait_for_it() -> None:
+    seen = silent(running("3.7.3", "3.6.16", "3.6.16", accepted="3.7.3", asked="3.7.2"), A)
+    assert accepted(with_record(seen, oldest_log="3.6.16")) == "3.7.2"
+
+
+@pytest.mark.parametrize(
+    ("asked", "ends"),
+    [("3.7.9", True), ("3.7.2", False), ("3.5.35", True), ("3.6.15", True)],
+    ids=["not known", "another release of it", "the way down", "a release of what runs"],
+)
+def test_a_preparation_ends_when_what_it_is_for_is_not_asked_for_any_more(asked: str, *, ends: bool) -> None:
+    plan = accept_version(situation(with_spec(prepared(OLD, A), version=asked)))
+    assert (plan is not None and not plan.record.snapshots) is ends
+
+
+def test_a_preparation_goes_on_while_a_member_is_down() -> None:
+    assert accept_version(situation(silent(prepared(OLD, A), C))) is None
+
+
+GONE = running("3.6.16", "3.6.16", "3.6.16", accepted="3.5.35", asked="3.5.35")
+
+
+def test_a_lower_version_is_void_when_the_last_member_that_ran_it_is_gone() -> None:
+    plan = accept_version(situation(GONE))
+    assert plan is not None
+    assert plan.record == replace(GONE.cluster.record, version="3.6.16", former=None)
+    assert plan.reason == "no member runs etcd 3.5.35 any more, and no data is stored for it"
+    again = prepare_data(situation(with_record(GONE, version="3.6.16")))
+    assert again is not None
+    assert [type(step) for step in again.steps] == [Downgrade]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        silent(GONE, C),
+        running("3.6.16", "3.6.16", "3.5.35", accepted="3.5.35", asked="3.5.35"),
+        lowering(running("3.7.3", "3.7.3", "3.7.3", accepted="3.6.16", asked="3.6.16"), A, B, C),
+    ],
+    ids=["one may still run it", "one runs it", "data is stored for it"],
+)
+def test_it_is_not_void_while(seen: Observation) -> None:
+    assert accept_version(situation(seen)) is None
+
+
+def test_a_record_without_a_version_gets_the_one_that_runs_whatever_is_asked_for() -> None:
+    assert accepted(with_record(all_run("3.5.35", asked="3.7.3"), version=None)) == "3.5.35"
+    unheard = silent(with_spec(with_record(STABLE, version=None), version="3.7.3"))
+    assert accepted(unheard) == "3.6.16"
+    assert accepted(without(unheard, Kind.POD)) is None
 
 
 def test_before_the_formation_any_version_is() -> None:
@@ -235,7 +426,7 @@ def test_with_the_first_names_the_version_is_recorded() -> None:
 
 
 def test_a_record_of_an_operator_that_knew_of_no_versions_takes_over_the_one_that_is_asked_for() -> None:
-    assert accepted(with_record(STABLE, version=None)) == STABLE.cluster.spec.version
+    assert accepted(with_record(STABLE, version=None)) == "3.6.16"
 
 
 def test_whatever_restarts_a_member_it_gets_the_accepted_version() -> None:

@@ -1,0 +1,119 @@
+"""Every member is made anew in turn: for a setting, beside the StatefulSet's own restart, and for another version."""
+
+import time
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from functools import cache
+from typing import Any
+
+from e2e.bench.events import Event, Happening, figures, live_through, tell
+from e2e.bench.harness import NAMESPACE, Bench, Scenario
+from e2e.bench.results import Goal, Result, Run, middle
+from e2e.bench.scale import QUIET
+from e2e.bench.subjects import VOTERS, HandWritten, Ours, Subject, create_hand_written, hand_written, ours
+from e2e.support.kube import Kind
+from etcd_operator.etcd.versions import NEWEST, parse_version
+
+
+def _config_roll(bench: Bench) -> Result:
+    runs: list[Run] = []
+    baseline: list[Run] = []
+    with ExitStack() as stack:
+        stack.enter_context(bench.cleared())
+        subject, other = stack.enter_context(ours(bench)), stack.enter_context(hand_written(bench))
+        since, since_other = subject.whole_since, other.whole_since
+        for number in range(1, bench.runs + 1):
+            event = _made_anew(subject, _setting(subject, 10_000 + number), whole_since=since)
+            since = event.served.all
+            runs.append(event.run())
+            tell(bench, f"run {number}, ours", runs[-1])
+            event = _made_anew(other, _restart(bench, other), whole_since=since_other)
+            since_other = event.served.all
+            baseline.append(event.run())
+            tell(bench, f"run {number}, StatefulSet", baseline[-1])
+    found = figures(runs, baseline)
+    return Result(
+        "config-roll", runs, baseline, {**found, "baseline_write_gap_ms": middle(baseline, "longest_write_gap_ms")}
+    )
+
+
+def _up(bench: Bench) -> Result:
+    return _both(bench)[0]
+
+
+def _down(bench: Bench) -> Result:
+    return _both(bench)[1]
+
+
+CONFIG_ROLL = Scenario(
+    title="a setting changes, until all members serve anew; baseline: kubectl rollout restart of the StatefulSet",
+    goals=(Goal("ratio", "≤", 1.6), *QUIET),
+    measure=_config_roll,
+)
+
+UPGRADE = Scenario(
+    title="to the next minor version, until all members serve with it; baseline: creating the StatefulSet",
+    goals=QUIET,
+    measure=_up,
+)
+
+DOWNGRADE = Scenario(
+    title="back to the minor version before, until all members serve with it; baseline: creating the StatefulSet",
+    goals=QUIET,
+    measure=_down,
+)
+
+
+@cache
+def _both(bench: Bench) -> tuple[Result, Result]:
+    """Measured once for the two scenarios: from the version that is measured to the next minor one, and back."""
+    lower = parse_version(bench.etcd)
+    higher = str(NEWEST[lower.minor + 1])
+    ups: list[Run] = []
+    downs: list[Run] = []
+    baseline: list[Run] = []
+    for number in range(1, bench.runs + 1):
+        baseline.append(create_hand_written(bench))
+        with bench.cleared(), ours(bench) as subject:
+            up = _made_anew(subject, _changed(subject, version=higher), whole_since=subject.whole_since)
+            ups.append(up.run())
+            down = _made_anew(subject, _changed(subject, version=str(lower)), whole_since=up.served.all)
+            downs.append(down.run())
+        bench.console.print(f"run {number}: S is {baseline[-1]['seconds']:.2f} s")
+        tell(bench, f"  {lower} to {higher}", ups[-1])
+        tell(bench, f"  {higher} to {lower}", downs[-1])
+    return (
+        Result("upgrade", ups, baseline, figures(ups, baseline)),
+        Result("downgrade", downs, baseline, figures(downs, baseline)),
+    )
+
+
+def _made_anew(subject: Subject, change: Callable[[], None], *, whole_since: float) -> Event:
+    """Change something for which every member is made anew; the Pods that there are do not count any more."""
+
+    def happen() -> Collection[str]:
+        old = [str(pod["metadata"]["uid"]) for pod in subject.members.pods().values()]
+        change()
+        return old
+
+    happening: Happening = happen
+    return live_through(subject, happening, voters=VOTERS, whole_since=whole_since)
+
+
+def _setting(subject: Ours, count: int) -> Callable[[], None]:
+    return _changed(subject, etcd={"snapshotCount": count})
+
+
+def _changed(subject: Ours, **spec: Any) -> Callable[[], None]:
+    return lambda: subject.cluster.change(**spec)
+
+
+def _restart(bench: Bench, subject: HandWritten) -> Callable[[], None]:
+    """What `kubectl rollout restart` does."""
+    note = {"kubectl.kubernetes.io/restartedAt": str(time.time())}
+    template = {"spec": {"template": {"metadata": {"annotations": note}}}}
+
+    def restart() -> None:
+        bench.kube.patch(Kind.STATEFUL_SET, NAMESPACE, subject.members.name, template)
+
+    return restart
