@@ -129,6 +129,8 @@ def objection(running: Collection[Version], target: Version) -> str | None:
     if target.minor < highest.minor - 1:
         step = NEWEST[highest.minor - 1]
         return f"etcd goes down one minor version at a time, and {highest} runs: write {step} first, then {target}"
+    if target.minor < lowest.minor and target < GATES[highest.minor]:
+        return f"from etcd {target} there is no way up to 3.{highest.minor} again: write {NEWEST[target.minor]}"
     return None
 
 

@@ -13,6 +13,11 @@ WAYS = of(
     ),
     ("the gate to a minor version", " and lowest < GATES[target.minor]:", " and highest < GATES[target.minor]:"),
     (
+        "no way down that is none up",
+        "    if target.minor < lowest.minor and target < GATES[highest.minor]:\n",
+        "    if not running:\n",
+    ),
+    (
         "one minor version down at a time, of whoever runs the highest",
         "    if target.minor < highest.minor - 1:\n",
         "    if target.minor < lowest.minor - 1:\n",
