@@ -131,6 +131,7 @@ def test_four_lines_make_a_cluster_and_show_every_default(clusters: Clusters) ->
         },
         "tls": {"client": "Mutual", "peer": "Mutual"},
         "recovery": {"replaceAfter": "5m"},
+        "allowUnsafeVersion": False,
         "paused": False,
     }
 
