@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from functools import cache
 from typing import Any
 
-from e2e.bench.events import Event, Happening, figures, live_through, tell
+from e2e.bench.events import Event, figures, live_through, tell
 from e2e.bench.harness import NAMESPACE, Bench, Scenario
-from e2e.bench.results import Goal, Result, Run, middle
+from e2e.bench.results import Goal, NotMeasuredError, Result, Run, middle
 from e2e.bench.scale import QUIET
 from e2e.bench.subjects import VOTERS, HandWritten, Ours, Subject, create_hand_written, hand_written, ours
 from e2e.support.kube import Kind
@@ -68,6 +68,8 @@ DOWNGRADE = Scenario(
 def _both(bench: Bench) -> tuple[Result, Result]:
     """Measured once for the two scenarios: from the version that is measured to the next minor one, and back."""
     lower = parse_version(bench.etcd)
+    if lower.minor + 1 not in NEWEST:
+        raise NotMeasuredError(f"no minor version follows etcd {lower}: measure an older one, such as {NEWEST[6]}")
     higher = str(NEWEST[lower.minor + 1])
     ups: list[Run] = []
     downs: list[Run] = []
@@ -96,8 +98,7 @@ def _made_anew(subject: Subject, change: Callable[[], None], *, whole_since: flo
         change()
         return old
 
-    happening: Happening = happen
-    return live_through(subject, happening, voters=VOTERS, whole_since=whole_since)
+    return live_through(subject, happen, voters=VOTERS, whole_since=whole_since)
 
 
 def _setting(subject: Ours, count: int) -> Callable[[], None]:

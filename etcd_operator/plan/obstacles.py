@@ -113,10 +113,11 @@ def _of_quorum(situation: Situation, listed: Membership) -> Iterator[Blocked]:
 
 
 def _of_version(situation: Situation, listed: Membership | None) -> Iterator[Blocked]:
-    asked = situation.seen.cluster.spec.version
-    why = None if asked == situation.record.version else refusal(situation, listed)
-    if why is not None:
-        yield Blocked(f"run etcd {asked}", BlockReason.VERSION, f"etcd {situation.record.version} stays: {why}")
+    asked, accepted = situation.seen.cluster.spec.version, situation.record.version
+    if accepted is None or accepted == asked:
+        return
+    if why := refusal(situation, listed):
+        yield Blocked(f"run etcd {asked}", BlockReason.VERSION, f"etcd {accepted} stays: {why}")
 
 
 def _leaver(situation: Situation, listed: Membership) -> str | None:

@@ -406,7 +406,9 @@ def test_a_record_without_a_version_gets_the_one_that_runs_whatever_is_asked_for
     assert accepted(with_record(all_run("3.5.35", asked="3.7.3"), version=None)) == "3.5.35"
     unheard = silent(with_spec(with_record(STABLE, version=None), version="3.7.3"))
     assert accepted(unheard) == "3.6.16"
-    assert accepted(without(unheard, Kind.POD)) is None
+    nothing_known = without(unheard, Kind.POD)
+    assert accepted(nothing_known) is None
+    assert BlockReason.VERSION not in {block.reason for block in decide(nothing_known).blocked}
 
 
 def test_before_the_formation_any_version_is() -> None:
