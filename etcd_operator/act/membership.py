@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from etcd_operator.etcd.errors import Refusal, RefusedError
 from etcd_operator.etcd.fence import check_lease
 from etcd_operator.observation import Unknown
 from etcd_operator.plan.model import AddLearner, Downgrade, MoveLeader, Promote, Remove
@@ -41,11 +42,22 @@ class MembershipExecutor:
     async def execute(self, step: MembershipChange | MoveLeader | Downgrade) -> None:
         """Carry out `step`. Raises OvertakenError if its preconditions no longer hold, and EtcdError if etcd refuses.
 
-        A change goes to the leader: only it can judge a promotion or hand leadership over, and it knows best who is
-        connected. Where it does not answer, any healthy member can add and remove.
+        Only the leader can judge a promotion or hand leadership over. Any healthy member can add and remove: the others
+        are asked where the leader does not answer, or holds somebody for gone. It may do that for ever of a member that
+        was started anew, though all goes well between the two (etcd-io/etcd#14523).
         """
-        at = self._leader(or_any=isinstance(step, AddLearner | Remove))
-        await self._unchanged(at, leads=not isinstance(step, AddLearner | Remove))
+        anybody = isinstance(step, AddLearner | Remove)
+        *first, last = self._answering(or_any=anybody)
+        for at in first:
+            try:
+                return await self._take(step, at, leads=not anybody)
+            except RefusedError as error:
+                if error.reason is not Refusal.UNHEALTHY_CLUSTER:
+                    raise
+        return await self._take(step, last, leads=not anybody)
+
+    async def _take(self, step: MembershipChange | MoveLeader | Downgrade, at: Endpoint, *, leads: bool) -> None:
+        await self._unchanged(at, leads=leads)
         check_lease(self.remaining, within=CHANGE_WITHIN, what=f"{type(step).__name__} {step.member}")
         match step:
             case AddLearner():
@@ -59,15 +71,18 @@ class MembershipExecutor:
             case Downgrade():
                 await self.etcd.downgrade(at, step.version, within=CHANGE_WITHIN)
 
-    def _leader(self, *, or_any: bool) -> Endpoint:
-        """Where the leader answers, or any healthy member. Raises OvertakenError if there is none."""
-        healthy = [(name, view.status) for name, view in self.seen.etcd.views.items() if view.healthy]
-        for name, status in healthy:
-            if not isinstance(status, Unknown) and status.leader_id == status.member_id:
-                return self.seen.etcd.endpoints[name]
-        if or_any and healthy:
-            return self.seen.etcd.endpoints[healthy[0][0]]
-        raise OvertakenError("the leader does not answer the operator")
+    def _answering(self, *, or_any: bool) -> list[Endpoint]:
+        """Where the leader answers, then where the other healthy ones do. Raises OvertakenError if there is nobody."""
+        healthy = {name: view.status for name, view in self.seen.etcd.views.items() if view.healthy}
+        leading = [
+            name
+            for name, status in healthy.items()
+            if not isinstance(status, Unknown) and status.leader_id == status.member_id
+        ]
+        others = [name for name in healthy if name not in leading] if or_any else []
+        if not (leading or others):
+            raise OvertakenError("the leader does not answer the operator")
+        return [self.seen.etcd.endpoints[name] for name in (*leading, *others)]
 
     async def _unchanged(self, at: Endpoint, *, leads: bool) -> None:
         """Return if a quorum still agrees on the list that was observed, and `at` still leads if it has to."""

@@ -164,7 +164,7 @@ class FakeEtcd:
     `elsewhere` are members of another cluster.
 
     `changes` tells what was changed and who was asked for it, as ("orders-bbbbb", "remove", 7); `refusal` is what every
-    change raises instead.
+    change raises instead, at `refusing` only if that names members.
     """
 
     statuses: dict[str, Status] = field(default_factory=dict)
@@ -173,6 +173,7 @@ class FakeEtcd:
     patience: dict[str, float] = field(default_factory=dict)
     changes: list[tuple[str, str, str | int]] = field(default_factory=list)
     refusal: EtcdError | None = None
+    refusing: set[str] = field(default_factory=set)
     current: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)
     asked_of_itself: list[str] = field(default_factory=list)
@@ -242,7 +243,7 @@ class FakeEtcd:
     def _change(self, at: Endpoint, what: str, whom: str | int, *, within: float) -> None:
         assert within > 0
         self.changes.append((at.member, what, whom))
-        if self.refusal is not None:
+        if self.refusal is not None and (not self.refusing or at.member in self.refusing):
             raise self.refusal
 
     async def hash_kv(self, at: Endpoint, revision: int, *, within: float) -> KeyspaceHash:

@@ -178,8 +178,45 @@ async def test_nothing_is_changed_when_the_leader_does_not_answer_any_more() -> 
         await do(FakeEtcd(), Remove(C, 8, "it left"))
 
 
-async def test_what_etcd_refuses_is_told_in_its_own_words() -> None:
+HELD_FOR_GONE = RefusedError("orders-bbbbb", "unhealthy cluster", reason=Refusal.UNHEALTHY_CLUSTER)
+
+
+@whoever_answers
+async def test_another_is_asked_where_the_leader_holds_somebody_for_gone_and(
+    step: EtcdStep, call: tuple[str, str | int]
+) -> None:
+    etcd = an_etcd(leader=B)
+    etcd.refusal, etcd.refusing = HELD_FOR_GONE, {B}
+    await do(etcd, step, seen=led_by(SEEN, B))
+    assert etcd.changes == [(B, *call), (A, *call)]
+
+
+@whoever_answers
+async def test_all_are_asked_before_it_is_said_that_somebody_is_gone_and_not(
+    step: EtcdStep, call: tuple[str, str | int]
+) -> None:
     etcd = an_etcd()
-    etcd.refusal = RefusedError("orders-bbbbb", "unhealthy cluster", reason=Refusal.UNHEALTHY_CLUSTER)
+    etcd.refusal = HELD_FOR_GONE
     with pytest.raises(RefusedError, match="unhealthy cluster"):
-        await do(etcd, Remove(C, 8, "it left"))
+        await do(etcd, step)
+    assert etcd.changes == [(name, *call) for name in (A, B, C)]
+
+
+@only_the_leader
+async def test_what_the_leader_must_do_is_asked_of_no_other_when(step: EtcdStep, call: tuple[str, str | int]) -> None:
+    etcd = an_etcd()
+    etcd.refusal = HELD_FOR_GONE
+    with pytest.raises(RefusedError, match="unhealthy cluster"):
+        await do(etcd, step)
+    assert etcd.changes == [(A, *call)]
+
+
+@every_step
+async def test_what_etcd_refuses_for_another_reason_is_told_at_once_in_its_own_words(
+    step: EtcdStep, call: tuple[str, str | int]
+) -> None:
+    etcd = an_etcd()
+    etcd.refusal = RefusedError("orders-bbbbb", "too many learners", reason=Refusal.TOO_MANY_LEARNERS)
+    with pytest.raises(RefusedError, match="too many learners"):
+        await do(etcd, step)
+    assert etcd.changes == [(A, *call)]
