@@ -7,12 +7,15 @@
 | the outdated leader | it has handed leadership over; a single member simply restarts |
 
 So a change with which a member does not serve stops at the first, with the quorum intact, and the next change mends it.
+Clients of the next one are sent elsewhere as soon as etcd has the others back, so that the proxies have learned it by
+the time that clients are back with them as well.
 Members are neither added nor removed meanwhile. Pods whose etcd does not run are made anew without a turn (members.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.quorum import may_stop, quorum
@@ -33,14 +36,22 @@ if TYPE_CHECKING:
 
 _ACTION = "RollMembers"
 
+DISMISSAL = timedelta(seconds=1.1)
+"""For how long new clients are sent elsewhere before a member stops: kube-proxy writes its rules once a second at most,
+and it may just have written that the one before is back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """The member whose Pod is made anew next, and why; `awaited` is who has to serve before."""
+    """The member whose Pod is made anew next, and why.
+
+    `awaited` is who has to serve before, `dismissible` whether clients may be sent elsewhere already.
+    """
 
     member: str
     reason: str
     awaited: tuple[str, ...]
+    dismissible: bool
 
 
 def outdated(situation: Situation, pod: Pod) -> tuple[str, ...]:
@@ -70,9 +81,11 @@ def next_roll(situation: Situation, listed: Membership) -> Roll | None:
     if not changed:
         return None
     member = min(changed, key=lambda name: _turn(situation, listed, name))
-    idle = member not in listed.healthy
-    others = (name for name in situation.record.members if name != member and not _serves(situation, listed, name))
-    return Roll(member, _reason(situation, changed[member]), () if idle else tuple(others))
+    others = [name for name in situation.record.members if name != member]
+    serving = {name for name in others if _serves(situation, listed, name)}
+    awaited = tuple(name for name in others if name not in serving and member in listed.healthy)
+    dismissible = not awaited or (bool(serving) and all(_is_back(listed, name) for name in awaited))
+    return Roll(member, _reason(situation, changed[member]), awaited, dismissible)
 
 
 def _reason(situation: Situation, changed: tuple[str, ...]) -> str:
@@ -86,7 +99,7 @@ def is_next(situation: Situation, member: str) -> bool:
     """Whether the member is about to be stopped for a moment, so that clients are better off elsewhere."""
     listed = membership(situation)
     roll = None if listed is None else next_roll(situation, listed)
-    return roll is not None and roll.member == member and not roll.awaited
+    return roll is not None and roll.member == member and roll.dismissible
 
 
 def roll(situation: Situation) -> Plan | None:
@@ -95,19 +108,34 @@ def roll(situation: Situation) -> Plan | None:
     following = None if listed is None else next_roll(situation, listed)
     if listed is None or following is None or _changes(situation):
         return None
-    member, pod = following.member, situation.seen.pods[following.member]
-    why = f"{member} is made anew: {following.reason}"
-    if pod.meta.deleting:
+    member = following.member
+    if situation.seen.pods[member].meta.deleting:
         return wait(situation, _ACTION, f"waiting for {member} to stop: {following.reason}", soon=True)
+    if not following.dismissible:
+        return _awaiting(situation, following)
+    if not _quorum_stands(listed, member):
+        return wait(situation, _ACTION, f"{member} is not made anew ({following.reason}): {_numbers(listed)}")
+    return _in_turn(situation, listed, following)
+
+
+def _in_turn(situation: Situation, listed: Membership, following: Roll) -> Plan | None:
+    """Send clients elsewhere, wait for the others, and make the Pod anew."""
+    member, pod = following.member, situation.seen.pods[following.member]
+    others_serve = member in listed.healthy and listed.size > 1
+    if others_serve and pod.serving:
+        return dismissal(situation, _ACTION, pod, lasting=DISMISSAL)
     if following.awaited:
         return _awaiting(situation, following)
-    if member not in listed.healthy and len(listed.healthy) < quorum(listed.size):
-        return wait(situation, _ACTION, f"{member} is not made anew ({following.reason}): {_numbers(listed)}")
-    if member in listed.healthy and listed.size > 1:
-        stopping = _stopping(situation, listed, following)
-        if stopping is not None:
-            return stopping
-    return take(situation, _ACTION, Delete(Kind.POD, pod.meta, why))
+    before = _before(situation, listed, pod) if others_serve else None
+    why = f"{member} is made anew: {following.reason}"
+    return before or take(situation, _ACTION, Delete(Kind.POD, pod.meta, why))
+
+
+def _quorum_stands(listed: Membership, member: str) -> bool:
+    """Whether a quorum of healthy voters stands while `member` is made anew; a single one simply restarts."""
+    if member not in listed.healthy:
+        return len(listed.healthy) >= quorum(listed.size)
+    return listed.size == 1 or may_stop(listed.size, len(listed.staying | {member}))
 
 
 def _turn(situation: Situation, listed: Membership, name: str) -> tuple[bool, bool, bool, str]:
@@ -117,7 +145,12 @@ def _turn(situation: Situation, listed: Membership, name: str) -> tuple[bool, bo
 
 def _serves(situation: Situation, listed: Membership, name: str) -> bool:
     pod = situation.seen.pods.get(name)
-    return pod is not None and pod.ready and pod.serving and name in listed.staying and listed.caught_up(name)
+    return pod is not None and pod.ready and pod.serving and _is_back(listed, name)
+
+
+def _is_back(listed: Membership, name: str) -> bool:
+    """Whether etcd has the member back, whatever clients know of it."""
+    return name in listed.staying and listed.caught_up(name)
 
 
 def _awaiting(situation: Situation, following: Roll) -> Plan | None:
@@ -126,7 +159,8 @@ def _awaiting(situation: Situation, following: Roll) -> Plan | None:
     if any(pod.problem is not None for pod in pods):
         return None
     awaited = ", ".join(following.awaited)
-    return wait(situation, _ACTION, f"{following.member} is made anew as soon as {awaited} serves: {following.reason}")
+    reason = f"{following.member} is made anew as soon as {awaited} serves: {following.reason}"
+    return wait(situation, _ACTION, reason, soon=any(pod.running and not pod.serving for pod in pods))
 
 
 def _changes(situation: Situation) -> bool:
@@ -134,15 +168,12 @@ def _changes(situation: Situation) -> bool:
     return plan is not None and bool(plan.steps)
 
 
-def _stopping(situation: Situation, listed: Membership, following: Roll) -> Plan | None:
-    """What comes before a member that serves may stop; None if it may."""
-    member = following.member
-    if not may_stop(listed.size, len(listed.staying | {member})):
-        return wait(situation, _ACTION, f"{member} is not made anew ({following.reason}): {_numbers(listed)}")
-    heir = successor(situation, listed) if member == listed.leader else None
+def _before(situation: Situation, listed: Membership, pod: Pod) -> Plan | None:
+    """What comes before a member stops that takes no new clients any more; None if it may."""
+    heir = successor(situation, listed) if pod.member == listed.leader else None
     if heir is not None:
-        return take(situation, _ACTION, handover(listed, heir, f"{member} is made anew"))
-    return dismissal(situation, _ACTION, situation.seen.pods[member])
+        return take(situation, _ACTION, handover(listed, heir, f"{pod.member} is made anew"))
+    return dismissal(situation, _ACTION, pod, lasting=DISMISSAL)
 
 
 def _numbers(listed: Membership) -> str:

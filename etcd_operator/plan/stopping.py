@@ -31,17 +31,17 @@ def handover(listed: Membership, heir: str, reason: str) -> MoveLeader:
     return MoveLeader(heir, listed.voters[heir].id, f"{reason}: {heir} is to lead in place of {listed.leader}")
 
 
-def dismissal(situation: Situation, action: str, pod: Pod) -> Plan | None:
+def dismissal(situation: Situation, action: str, pod: Pod, *, lasting: timedelta = DISMISSAL) -> Plan | None:
     """Send new clients of `pod` to the others, until every node's proxy does so; None when that is done."""
     if pod.serving:
         why = f"{pod.member} is about to stop: clients go elsewhere"
         dismissed = {"metadata": ownership.dismissal(situation.seen.at)}
         return take(situation, action, Patch(Kind.POD, pod.meta, dismissed, why))
-    passed = situation.seen.at - pod.dismissed if pod.dismissed is not None else DISMISSAL
-    if not timedelta(0) <= passed < DISMISSAL:
+    passed = situation.seen.at - pod.dismissed if pod.dismissed is not None else lasting
+    if not timedelta(0) <= passed < lasting:
         return None
     reason = f"waiting until clients of {pod.member} go elsewhere"
-    return Plan(action, reason, situation.record, wake_after=(DISMISSAL - passed).total_seconds())
+    return Plan(action, reason, situation.record, wake_after=(lasting - passed).total_seconds())
 
 
 def take(situation: Situation, action: str, step: Step) -> Plan:

@@ -205,7 +205,7 @@ EXECUTION = of(
     "act/membership.py",
     (
         "the list is read again just before a change",
-        "        await self._unchanged(at, leads=not isinstance(step, AddLearner | Remove))\n",
+        "        await self._unchanged(at, leads=leads)\n",
         "",
     ),
     (
@@ -216,15 +216,25 @@ EXECUTION = of(
     ("a newcomer is added as a learner", "step.peer_url, learner=True,", "step.peer_url, learner=False,"),
     (
         "the leader is the one that says so itself",
-        "if not isinstance(status, Unknown) and status.leader_id == status.member_id:",
-        "if not isinstance(status, Unknown) and status.leader_id:",
+        "            if not isinstance(status, Unknown) and status.leader_id == status.member_id\n",
+        "            if not isinstance(status, Unknown) and status.leader_id\n",
     ),
     (
         "who is asked for a change has a quorum",
-        "in self.seen.etcd.views.items() if view.healthy]",
-        "in self.seen.etcd.views.items()]",
+        "in self.seen.etcd.views.items() if view.healthy}",
+        "in self.seen.etcd.views.items()}",
     ),
-    ("only the leader promotes and hands over", "or_any=isinstance(step, AddLearner | Remove)", "or_any=True"),
+    ("only the leader promotes and hands over", "self._answering(or_any=anybody)", "self._answering(or_any=True)"),
+    (
+        "another is asked where the leader holds somebody for gone",
+        "if error.reason is not Refusal.UNHEALTHY_CLUSTER:",
+        "if error.reason:",
+    ),
+    (
+        "whatever else etcd refuses is not asked again",
+        "if error.reason is not Refusal.UNHEALTHY_CLUSTER:",
+        "if not error.reason:",
+    ),
     (
         "one that leads no more promotes nobody",
         "            if status.leader_id != status.member_id:",

@@ -8,13 +8,13 @@ STOPPING = of(
     "plan/stopping.py",
     (
         "every proxy has time to send clients elsewhere",
-        "if not timedelta(0) <= passed < DISMISSAL:",
+        "if not timedelta(0) <= passed < lasting:",
         "if not timedelta(0) <= passed < timedelta(0):",
     ),
     (
         "a clock that was wrong keeps no member",
-        "if not timedelta(0) <= passed < DISMISSAL:",
-        "if not passed < DISMISSAL:",
+        "if not timedelta(0) <= passed < lasting:",
+        "if not passed < lasting:",
     ),
 )
 
@@ -47,7 +47,7 @@ ROLLOUT = of(
         "return not pod.lived or pod.problem is not None",
         "return not pod.lived",
     ),
-    ("a Pod is asked once to stop", "    if pod.meta.deleting:\n", "    if pod.finished:\n"),
+    ("a Pod is asked once to stop", "    if situation.seen.pods[member].meta.deleting:\n", "    if not member:\n"),
     ("the next one waits for all others", "    if following.awaited:\n", "    if not following.awaited:\n"),
     (
         "what cannot get on is told as an obstacle",
@@ -56,10 +56,10 @@ ROLLOUT = of(
     ),
     (
         "one that nobody hears stays where the quorum may stand on it",
-        "if member not in listed.healthy and len(listed.healthy) < quorum(listed.size):",
-        "if member not in listed.healthy and not listed.healthy:",
+        "return len(listed.healthy) >= quorum(listed.size)",
+        "return bool(listed.healthy)",
     ),
-    ("one that does not serve is not waited for", "() if idle else tuple(others)", "tuple(others)"),
+    ("one that does not serve is not waited for", " and member in listed.healthy)", ")"),
     (
         "one that does not serve goes first",
         "return name in listed.healthy, name ==",
@@ -76,30 +76,47 @@ ROLLOUT = of(
         "situation.seen.pods[name].serving, name",
         "not situation.seen.pods[name].serving, name",
     ),
-    ("the Service is ready before the next one", "pod.ready and pod.serving and name", "pod.serving and name"),
-    ("clients are back before the next one", "pod.ready and pod.serving and name", "pod.ready and name"),
+    ("the Service is ready before the next one", "pod.ready and pod.serving and _is_back", "pod.serving and _is_back"),
+    ("clients are back before the next one", "pod.ready and pod.serving and _is_back", "pod.ready and _is_back"),
     ("the next one waits for the data", "name in listed.staying and listed.caught_up(name)", "name in listed.staying"),
     ("the next one waits for health", "name in listed.staying and listed.caught_up(name)", "listed.caught_up(name)"),
     (
         "no quorum is given up",
-        "    if not may_stop(listed.size, len(listed.staying | {member})):\n",
-        "    if not listed.size:\n",
+        "or may_stop(listed.size, len(listed.staying | {member}))",
+        "or bool(listed.size)",
     ),
     (
         "a single member simply restarts",
-        "if member in listed.healthy and listed.size > 1:",
-        "if member in listed.healthy:",
+        "others_serve = member in listed.healthy and listed.size > 1",
+        "others_serve = member in listed.healthy",
     ),
-    ("a leader hands over first", " if member == listed.leader else None", " if not member else None"),
+    (
+        "a single member needs no other",
+        "return listed.size == 1 or may_stop",
+        "return may_stop",
+    ),
+    ("a leader hands over first", " if pod.member == listed.leader else None", " if not pod else None"),
     (
         "clients are sent elsewhere only for the next one",
-        "roll.member == member and not roll.awaited",
-        "not roll.awaited",
+        "roll.member == member and roll.dismissible",
+        "roll.dismissible",
     ),
     (
-        "nobody is sent elsewhere while others are awaited",
-        "roll.member == member and not roll.awaited",
+        "who was sent elsewhere too early is let in again",
+        "roll.member == member and roll.dismissible",
         "roll.member == member",
+    ),
+    (
+        "nobody is sent elsewhere before etcd has the others back",
+        "    if not following.dismissible:\n        return _awaiting(situation, following)\n",
+        "",
+    ),
+    ("clients have somewhere else to go", "(bool(serving) and all(", "(all("),
+    ("etcd has all others back", "all(_is_back(listed, name) for name in awaited)", "bool(awaited)"),
+    (
+        "a proxy that was busy has time, too",
+        "return dismissal(situation, _ACTION, pod, lasting=DISMISSAL)\n\n\ndef _numbers",
+        "return None\n\n\ndef _numbers",
     ),
 )
 

@@ -196,8 +196,8 @@ FAULTS = (
     Fault(
         "a member is made anew while clients are sent to it",
         rollout,
-        "    if member in listed.healthy and listed.size > 1:\n",
-        "    if listed.size < 0:\n",
+        "    others_serve = member in listed.healthy and listed.size > 1\n",
+        "    others_serve = listed.size < 0\n",
         called("a setting changes"),
         "stops a member to which clients are sent",
     ),

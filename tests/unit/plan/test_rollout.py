@@ -15,8 +15,8 @@ from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Cause, Departure, Problem, Removal
 from etcd_operator.plan.members import admit
 from etcd_operator.plan.model import Delete, MoveLeader, Patch
-from etcd_operator.plan.rollout import roll
-from etcd_operator.plan.stopping import DISMISSAL, SOON
+from etcd_operator.plan.rollout import DISMISSAL, roll
+from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
     MEMBERS,
@@ -104,22 +104,45 @@ def test_it_is_given_the_time_to_stop() -> None:
     assert waits(rolled(having(CHANGED, a_pod(A, deleting=True)))) == f"waiting for {A} to stop: resources changed"
 
 
-AWAITED: dict[str, Observation] = {
+RUNNING = replace(a_pod(A, spec=NEW), ready=False)
+AWAY: dict[str, Observation] = {
     "it has no Pod": without(silent(CHANGED, A), Kind.POD, A),
-    "it is starting": having(silent(CHANGED, A), a_pod(A, spec=NEW)),
-    "it is not ready": having(CHANGED, replace(a_pod(A, spec=NEW, voter=True), ready=False)),
-    "it takes no clients yet": having(CHANGED, a_pod(A, spec=NEW)),
+    "it is starting": having(silent(CHANGED, A), RUNNING),
     "it is behind": saying(as_specified(CHANGED, A), A, raft_applied_index=1),
     "it is being drained": having(CHANGED, a_pod(A, spec=NEW, voter=True, deleting=True)),
 }
+BACK: dict[str, Observation] = {
+    "it is not ready": having(CHANGED, replace(a_pod(A, spec=NEW, voter=True), ready=False)),
+    "it takes no clients yet": having(CHANGED, a_pod(A, spec=NEW)),
+    "it is neither": having(CHANGED, RUNNING),
+}
 
 
-@pytest.mark.parametrize("seen", AWAITED.values(), ids=AWAITED)
-def test_the_next_one_waits_until_the_one_before_serves(seen: Observation) -> None:
+@pytest.mark.parametrize("seen", AWAY.values(), ids=AWAY)
+def test_the_next_one_waits_until_etcd_has_the_one_before_back_and_takes_clients_meanwhile(seen: Observation) -> None:
     assert waits(rolled(seen)) == f"{B} is made anew as soon as {A} serves: resources changed"
     admitted = admit(situation(having(seen, dismissed(B))))
     assert admitted is not None
     assert f"patch Pod {B}" in done(admitted)
+
+
+@pytest.mark.parametrize("seen", BACK.values(), ids=BACK)
+def test_then_its_clients_are_sent_elsewhere_and_it_waits_until_the_one_before_serves(seen: Observation) -> None:
+    assert done(rolled(seen)) == {f"patch Pod {B}"}
+    then = having(seen, dismissed(B, ago=2 * DISMISSAL))
+    assert waits(rolled(then)) == f"{B} is made anew as soon as {A} serves: resources changed"
+    admitted = admit(situation(then))
+    assert admitted is None or f"patch Pod {B}" not in done(admitted)
+
+
+def test_nobody_is_sent_elsewhere_where_there_is_no_elsewhere() -> None:
+    nobody = having(BACK["it is neither"], replace(a_pod(C, voter=True), ready=False))
+    assert waits(rolled(nobody)) == f"{B} is made anew as soon as {A}, {C} serves: resources changed"
+
+
+def test_while_one_runs_up_etcd_is_asked_often_and_else_kubernetes_tells() -> None:
+    assert rolled(AWAY["it is starting"]).wake_after == SOON
+    assert rolled(AWAY["it has no Pod"]).wake_after > SOON
 
 
 def test_a_silent_member_is_not_made_anew_where_it_may_be_what_the_quorum_stands_on() -> None:
@@ -131,11 +154,18 @@ def test_the_next_one_follows_when_it_does() -> None:
     assert done(rolled(having(as_specified(CHANGED, A), dismissed(B)))) == {f"delete Pod {B}"}
 
 
+def test_the_proxies_have_time_to_learn_where_clients_go() -> None:
+    seen = having(as_specified(CHANGED, A), dismissed(B, ago=DISMISSAL / 4))
+    assert waits(rolled(seen)) == f"waiting until clients of {B} go elsewhere"
+    assert rolled(seen).wake_after == pytest.approx(0.75 * DISMISSAL.total_seconds())
+
+
 def test_the_leader_is_the_last_and_hands_over_first() -> None:
-    plan = rolled(saying(as_specified(CHANGED, A, B), B, raft_applied_index=10))
+    assert done(rolled(as_specified(CHANGED, A, B))) == {f"patch Pod {C}"}
+    last = saying(having(as_specified(CHANGED, A, B), dismissed(C)), B, raft_applied_index=10)
+    plan = rolled(last)
     assert plan.steps == (MoveLeader(B, a_member(B).id, f"{C} is made anew: {B} is to lead in place of {C}"),)
-    after = led_by(as_specified(CHANGED, A, B), B)
-    assert done(rolled(having(after, dismissed(C)))) == {f"delete Pod {C}"}
+    assert done(rolled(led_by(last, B))) == {f"delete Pod {C}"}
 
 
 def test_of_two_nobody_is_made_anew_and_the_numbers_are_told() -> None:
