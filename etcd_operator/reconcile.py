@@ -166,8 +166,11 @@ class Reconciler:
 
     def _measure(self, seen: Observation, blocked: tuple[Blocked, ...]) -> None:
         labels = (self.namespace, self.name)
-        if seen.cluster.record.formed:
-            self.metrics.quorum_margin.labels(*labels).set(health.health(seen).margin)
+        state = health.health(seen)
+        if health.is_asleep(seen, state):
+            self.metrics.quorum_margin.remove_by_labels({"namespace": self.namespace, "cluster": self.name})
+        elif seen.cluster.record.formed:
+            self.metrics.quorum_margin.labels(*labels).set(state.margin)
         self.metrics.blocked.labels(*labels).set(len(blocked))
         leader = health.leader_id(seen)
         if leader and self._leader and leader != self._leader:

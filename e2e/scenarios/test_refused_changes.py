@@ -41,7 +41,7 @@ def test_kubectl_refuses_to_create(kube: Kube, namespace: str, wanted: dict[str,
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
-        ({"replicas": 2}, "write 1, 3, 5 or 7: an even number adds risk and no tolerance"),
+        ({"replicas": 2}, "keep their volumes: an even number adds risk and no tolerance"),
         ({"recovery": {"replaceAfter": "soon"}}, "write hours, minutes and seconds, such as 5m or 1h30m"),
         ({"version": "3.8.0"}, "this operator runs etcd 3.5, 3.6 and 3.7"),
         ({"tls": {"client": "Off"}}, "the encryption of a cluster cannot be changed; write the former values"),

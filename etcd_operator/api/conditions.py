@@ -26,6 +26,7 @@ class Phase(StrEnum):
     UNKNOWN = "Unknown"
     PAUSED = "Paused"
     DELETING = "Deleting"
+    HIBERNATED = "Hibernated"
 
 
 class Reason(StrEnum):
@@ -37,6 +38,7 @@ class Reason(StrEnum):
     QUORUM_LOST = "QuorumLost"
     NO_READY_MEMBER = "NoReadyMember"
     CANNOT_ASK = "CannotAsk"
+    HIBERNATED = "Hibernated"
     ALL_HEALTHY = "AllMembersHealthy"
     SOME_UNHEALTHY = "MembersUnhealthy"
     STABLE = "Stable"

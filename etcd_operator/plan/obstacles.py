@@ -49,7 +49,7 @@ def _of_authorities(situation: Situation) -> Iterator[Blocked]:
 
 
 def _of_membership(situation: Situation) -> Iterator[Blocked]:
-    if not situation.record.members:
+    if not situation.record.members or not situation.spec.replicas:
         return
     if not situation.record.formed:
         yield from _of_formation(situation)

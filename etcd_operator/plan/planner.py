@@ -3,12 +3,13 @@
 | priority | concern | why it stands here |
 | --- | --- | --- |
 | 1 | refuse | deleted, paused, or something that is not ours in the way: no step may be taken at all |
-| 2 | name members | what later passes must know is recorded before anything that depends on it is made |
-| 3 | record the formation | from the moment it is known, an empty volume must never start again |
-| 4 | suspect volumes | on which a Pod did not start: the next Pod looks before the member is given up or waited for |
-| 5 | settle the members | what etcd's own list says is taken over before anything is decided from the record |
-| 6 | choose the members | who joins and who leaves is recorded before the first step for it |
-| 7 | accept the version | which version Pods are made of is recorded before the first of them is |
+| 2 | hibernate | no members are asked for: all stop, and nothing else is decided of them |
+| 3 | name members | what later passes must know is recorded before anything that depends on it is made |
+| 4 | record the formation | from the moment it is known, an empty volume must never start again |
+| 5 | suspect volumes | on which a Pod did not start: the next Pod looks before the member is given up or waited for |
+| 6 | settle the members | what etcd's own list says is taken over before anything is decided from the record |
+| 7 | choose the members | who joins and who leaves is recorded before the first step for it |
+| 8 | accept the version | which version Pods are made of is recorded before the first of them is |
 
 The first of these that has something to do decides alone. If none has, the following act together, because a step
 that Kubernetes refuses to one of them must not keep another from keeping members alive. None relies on a step of
@@ -16,15 +17,15 @@ another in the same plan: each looks only at what was observed, and no step take
 
 | priority | concern | what it waits for |
 | --- | --- | --- |
-| 8 | take away what is left | etcd's list without the member: what left must not compete for nodes and quota |
-| 9 | foundations | nothing: names resolve and authorities exist before the first process asks for them |
-| 10 | credentials | their authority; permissions that are used up are withdrawn, certificates renewed in time |
-| 11 | claims' owner | nothing; what happens to the data on deletion follows the spec at once |
-| 12 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
-| 13 | members | Service, Secret and claim: every member has its Pod |
-| 14 | change the members | a quorum of healthy voters, before and after; one change at a time |
-| 15 | prepare the data | all in order: a lower minor version opens no data that was not stored for it |
-| 16 | roll the members | every other member serves, and the members do not change |
+| 9 | take away what is left | etcd's list without the member: what left must not compete for nodes and quota |
+| 10 | foundations | nothing: names resolve and authorities exist before the first process asks for them |
+| 11 | credentials | their authority; permissions that are used up are withdrawn, certificates renewed in time |
+| 12 | claims' owner | nothing; what happens to the data on deletion follows the spec at once |
+| 13 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
+| 14 | members | Service, Secret and claim: every member has its Pod |
+| 15 | change the members | a quorum of healthy voters, before and after; one change at a time |
+| 16 | prepare the data | all in order: a lower minor version opens no data that was not stored for it |
+| 17 | roll the members | every other member serves, and the members do not change |
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from etcd_operator.plan import (
     changes,
     credentials,
     foundations,
+    hibernation,
     intentions,
     leftovers,
     members,
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
 ALONE: tuple[Callable[[Situation], Plan | None], ...] = (
     refusals.refuse,
+    hibernation.hibernate,
     bootstrap.name_members,
     bootstrap.record_formation,
     members.suspect,

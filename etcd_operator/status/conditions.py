@@ -9,7 +9,7 @@ from etcd_operator.api.cluster import duration_text
 from etcd_operator.api.conditions import ConditionType, Reason
 from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Unknown
-from etcd_operator.status.health import member_phase, members
+from etcd_operator.status.health import is_asleep, member_phase, members
 from etcd_operator.status.moment import timestamp
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from etcd_operator.status.health import Health
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
-RESTING = frozenset({"Stable", "Blocked", "Paused", "Deleting", "AwaitMembers", "AwaitNode"})
+RESTING = frozenset({"Stable", "Blocked", "Paused", "Deleting", "Hibernated", "AwaitMembers", "AwaitNode"})
 """Plans that wait for nothing that goes on by itself."""
 
 NOT_FORMED = "the first members have not formed a cluster yet"
 CANNOT_ASK = "no member answers the operator"
+HIBERNATED = "spec.replicas is 0: no member runs, and every volume is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def conditions(seen: Observation, plan: Plan, state: Health, blocked: tuple[Bloc
     old = {condition["type"]: condition for condition in seen.cluster.status.get("conditions", ())}
     findings = (
         _available(seen, plan, state),
-        _quorate(plan, state),
+        _quorate(seen, plan, state),
         _progressing(plan),
         _degraded(seen, state),
         _blocked(seen, blocked),
@@ -63,6 +64,8 @@ def _condition(finding: _Finding, old: Json, seen: Observation) -> Json:
 
 def _available(seen: Observation, plan: Plan, state: Health) -> _Finding:
     kind = ConditionType.AVAILABLE
+    if is_asleep(seen, state):
+        return _Finding(kind, FALSE, Reason.HIBERNATED, HIBERNATED)
     if not plan.record.formed:
         return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
     if state.quorate is None:
@@ -74,8 +77,10 @@ def _available(seen: Observation, plan: Plan, state: Health) -> _Finding:
     return _Finding(kind, TRUE, Reason.SERVING, "the client Service has a quorum behind it")
 
 
-def _quorate(plan: Plan, state: Health) -> _Finding:
+def _quorate(seen: Observation, plan: Plan, state: Health) -> _Finding:
     kind = ConditionType.QUORATE
+    if is_asleep(seen, state):
+        return _Finding(kind, FALSE, Reason.HIBERNATED, HIBERNATED)
     if not plan.record.formed:
         return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
     if state.quorate is None:
@@ -99,6 +104,8 @@ def _progressing(plan: Plan) -> _Finding:
 
 def _degraded(seen: Observation, state: Health) -> _Finding:
     kind = ConditionType.DEGRADED
+    if is_asleep(seen, state):
+        return _Finding(kind, FALSE, Reason.HIBERNATED, HIBERNATED)
     if not seen.cluster.record.formed:
         return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
     if state.quorate is None:

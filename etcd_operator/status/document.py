@@ -16,7 +16,7 @@ from etcd_operator.observation import Unknown
 from etcd_operator.resources.names import Identity, cluster_endpoint
 from etcd_operator.resources.ownership import CLUSTER_UID, ROLE, VOTER
 from etcd_operator.status.conditions import conditions
-from etcd_operator.status.health import health, member_phase, members
+from etcd_operator.status.health import health, is_asleep, member_phase, members
 from etcd_operator.status.memory import of_all, of_member
 from etcd_operator.status.moment import timestamp
 
@@ -40,7 +40,7 @@ def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...], memory
     cluster, record, state = seen.cluster, plan.record, health(seen)
     identity = Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
     told = "lastSeen" in cluster.status and state.quorate is None
-    lost = record.formed and (state.quorate is False or told)
+    lost = record.formed and not is_asleep(seen, state) and (state.quorate is False or told)
     entries = [_member(seen, name, listed) for name, listed in members(seen)]
     if lost:
         entries = [_with_last_sight(entry, cluster.status, memory) for entry in entries]
@@ -150,8 +150,12 @@ def _phase(seen: Observation, state: Health) -> Phase:
         return Phase.DELETING
     if cluster.spec.paused:
         return Phase.PAUSED
-    if not cluster.record.formed:
-        return Phase.CREATING
+    if is_asleep(seen, state):
+        return Phase.HIBERNATED
+    return _by_quorum(state) if cluster.record.formed else Phase.CREATING
+
+
+def _by_quorum(state: Health) -> Phase:
     if state.quorate is None:
         return Phase.UNKNOWN
     if not state.quorate:

@@ -57,6 +57,11 @@ def health(seen: Observation) -> Health:
     return Health(len(voters), healthy, agreed=agreed, asked=answered or running < quorum(len(voters)))
 
 
+def is_asleep(seen: Observation, state: Health) -> bool:
+    """Whether no quorum serves because no members are asked for."""
+    return not seen.cluster.spec.replicas and (state.quorate is False or not seen.pods)
+
+
 def members(seen: Observation) -> list[tuple[str, Member | None]]:
     """Each member by name, with etcd's own entry, and newcomers without one; without a list all that were recorded."""
     cluster = seen.cluster
@@ -78,7 +83,7 @@ def member_phase(seen: Observation, name: str) -> tuple[str, str]:
     if name in seen.cluster.record.joining:
         return _newcomer_phase(seen, name)
     if pod is None or not pod.running or pod.problem is not None:
-        return _without_process(pod)
+        return _without_process(seen, pod)
     if view is None:
         return "Unknown", "not asked: the operator has no client certificate yet"
     if view.takes_part and isinstance(view.status, Unknown):
@@ -96,7 +101,9 @@ def _serves(seen: Observation, name: str) -> bool:
     return listed is None or listed.id == view.status.member_id
 
 
-def _without_process(pod: Pod | None) -> tuple[str, str]:
+def _without_process(seen: Observation, pod: Pod | None) -> tuple[str, str]:
+    if pod is None and not seen.cluster.spec.replicas:
+        return "Stopped", ""
     if pod is None:
         return "Missing", "no Pod"
     return ("Starting", "") if pod.problem is None else ("Blocked", f"{pod.problem.cause}: {pod.problem.message}")

@@ -92,9 +92,10 @@ PLANNER = of(
     "plan/planner.py",
     (
         "what must not be done at all is asked first",
-        "    refusals.refuse,\n    bootstrap.name_members,\n",
-        "    bootstrap.name_members,\n    refusals.refuse,\n",
+        "    refusals.refuse,\n    hibernation.hibernate,\n",
+        "    hibernation.hibernate,\n    refusals.refuse,\n",
     ),
+    ("nothing is decided of members that are to stop", "    hibernation.hibernate,\n", ""),
     ("the formation is recorded before anything else is done", "    bootstrap.record_formation,\n", ""),
     (
         "etcd's list is taken over before anything is decided",
@@ -158,7 +159,25 @@ OBSTACLES = of(
     ),
 )
 
+HIBERNATION = of(
+    "plan/hibernation.py",
+    (
+        "nobody stops where members are asked for",
+        "    if situation.seen.cluster.spec.replicas > 0:\n",
+        "    if False:\n",
+    ),
+    (
+        "that the cluster has formed is known before its members stop",
+        "    if formation := record_formation(situation):\n        return formation\n",
+        "",
+    ),
+    ("a Pod is asked once to stop", " if not pod.meta.deleting\n", "\n"),
+    ("the last one is waited for", "    if pods:\n", "    if not pods:\n"),
+    ("the claims belong to whom the spec says", "own_claims(situation) or Plan", "Plan"),
+)
+
 ALL = (
+    *HIBERNATION,
     *REFUSALS,
     *BOOTSTRAP,
     *SITUATION,

@@ -259,7 +259,7 @@ def _disrupts_nothing(world: World, call: Call) -> None:
     outdated = _is_outdated(world, body)
     force = call.grace_seconds == 0
     require(world, not (force and call.name in known.voters), f"I3: force-deletes the Pod of a voter: {call}")
-    if "deletionTimestamp" in body["metadata"]:
+    if "deletionTimestamp" in body["metadata"] or not world.replicas:
         return
     if call.name in known.healthy:
         enough = len(known.healthy) - 1 >= quorum(known.size) or known.size == 1

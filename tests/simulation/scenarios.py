@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation import accidents, creations, membership, rollouts
+from tests.simulation import accidents, creations, hibernations, membership, rollouts
 
 ALL = (
     *creations.CREATED,
@@ -22,5 +22,6 @@ ALL = (
     *accidents.RENEWED,
     *accidents.POLICIES,
     *membership.ALL,
+    *hibernations.ALL,
     *rollouts.ALL,
 )

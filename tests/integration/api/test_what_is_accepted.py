@@ -74,7 +74,7 @@ EVERY_POD_SETTING: dict[str, Any] = {
 }
 
 ACCEPTED = [
-    *({"replicas": number} for number in (1, 3, 5, 7)),
+    *({"replicas": number} for number in (0, 1, 3, 5, 7)),
     *({"version": version} for version in ("3.5.11", "3.5.35", "3.6.0", "3.6.16", "3.7.3", "3.7.10")),
     *({"image": {"repository": text}} for text in (
         "etcd", "coreos/etcd", "localhost:5000/etcd", "quay.io/coreos/etcd", "10.0.0.1:5000/a/b_c/d-e.f",

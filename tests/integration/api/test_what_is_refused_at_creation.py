@@ -66,7 +66,10 @@ FIELDS_OF_FLAGS = [
     ("election-timeout", "election-timeout: write spec.etcd.electionMs instead"),
 ]
 
-EVEN = "spec.replicas: Invalid value: {}: write 1, 3, 5 or 7: an even number adds risk and no tolerance"
+EVEN = (
+    "spec.replicas: Invalid value: {}: write 1, 3, 5 or 7, or 0 to stop all members and keep their volumes: an even "
+    "number adds risk and no tolerance"
+)
 VERSION = "write etcd's version in full and without v, such as 3.6.16"
 MINOR = "this operator runs etcd 3.5, 3.6 and 3.7: write a version of one of them"
 REPOSITORY = "write the repository without tag and digest, such as gcr.io/etcd-development/etcd"
@@ -85,7 +88,7 @@ VALUE = 'a value is at most 63 letters, digits, "-", "_" and ".", and begins and
 AWAY = "spec.recovery.replaceAfter: Invalid value: {}: write hours, minutes and seconds, such as 5m or 1h30m"
 
 REFUSED = [
-    *(({"replicas": number}, EVEN.format(number)) for number in (-1, 0, 2, 4, 6, 8, 9)),
+    *(({"replicas": number}, EVEN.format(number)) for number in (-1, 2, 4, 6, 8, 9)),
     ({"replicas": None}, "spec.replicas: Required value"),
     ({"version": None}, "spec.version: Required value"),
     *(({"version": text}, VERSION) for text in ("v3.6.16", "3.6", "3.6.16-rc.0", "3.06.1", "latest", "", "3.6.16 ")),

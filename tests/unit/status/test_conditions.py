@@ -51,6 +51,8 @@ def not_running(*members: str) -> Observation:
     return having(silent(STABLE), *(a_pod(member, voter=True, running=False) for member in members))
 
 
+ASLEEP = with_spec(silent(without(STABLE, Kind.POD)), replicas=0)
+
 TABLE: dict[str, tuple[Observation, dict[str, tuple[str, str]]]] = {
     "everything is well": (
         STABLE,
@@ -139,6 +141,29 @@ TABLE: dict[str, tuple[Observation, dict[str, tuple[str, str]]]] = {
         {"Blocked": ("True", "ForeignMember")},
     ),
     "no quorum can be asked": (silent(STABLE), {"Blocked": ("True", "NoQuorum")}),
+    "all members are stopped": (
+        ASLEEP,
+        {
+            "Available": ("False", "Hibernated"),
+            "Quorate": ("False", "Hibernated"),
+            "Degraded": ("False", "Hibernated"),
+            "Progressing": ("False", "Stable"),
+            "Blocked": ("False", "NotBlocked"),
+        },
+    ),
+    "all members are to stop, and serve": (
+        with_spec(STABLE, replicas=0),
+        {
+            "Available": ("True", "Serving"),
+            "Quorate": ("True", "QuorumHealthy"),
+            "Degraded": ("False", "AllMembersHealthy"),
+            "Progressing": ("True", "Working"),
+        },
+    ),
+    "all members are to stop, and nobody can be asked": (
+        with_spec(silent(STABLE), replicas=0),
+        {"Available": ("Unknown", "CannotAsk"), "Quorate": ("Unknown", "CannotAsk")},
+    ),
     "it is paused": (with_spec(STABLE, paused=True), {"Blocked": ("True", "Paused"), "Available": ("True", "Serving")}),
 }
 ROWS = [(seen, kind, *expected) for seen, row in TABLE.values() for kind, expected in row.items()]
@@ -164,6 +189,8 @@ PHASES: dict[str, tuple[Observation, str]] = {
     "the quorum is lost": (no_quorum(), "NoQuorum"),
     "nobody can be asked": (silent(STABLE), "Unknown"),
     "it is paused": (with_spec(STABLE, paused=True), "Paused"),
+    "all members are stopped": (ASLEEP, "Hibernated"),
+    "all members are to stop, and serve": (with_spec(STABLE, replicas=0), "Running"),
     "it is deleted": (
         replace(STABLE, cluster=replace(STABLE.cluster, meta=deleting(STABLE.cluster.meta))),
         "Deleting",
@@ -174,6 +201,13 @@ PHASES: dict[str, tuple[Observation, str]] = {
 @pytest.mark.parametrize(("seen", "phase"), PHASES.values(), ids=PHASES)
 def test_the_phase_when(seen: Observation, phase: str) -> None:
     assert status_of(seen)["phase"] == phase
+
+
+def test_members_that_are_stopped_are_neither_lost_nor_missing() -> None:
+    status = status_of(ASLEEP)
+    assert "lastSeen" not in status
+    assert (status["ready"], status["replicas"]) == ("0/0", 3)
+    assert [member["phase"] for member in status["members"]] == ["Stopped"] * 3
 
 
 def test_a_transition_time_moves_only_with_the_status_of_its_condition() -> None:
