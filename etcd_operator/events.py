@@ -12,6 +12,7 @@ import structlog
 from etcd_operator.api import API_VERSION
 from etcd_operator.kube.errors import KubeError
 from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.tuning import warning
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import Json
@@ -43,6 +44,9 @@ def notes(cluster: Cluster, plan: Plan, blocked: tuple[Blocked, ...]) -> list[No
     changes = plan.steps or plan.record != cluster.record
     if changes and told.get("reason") != plan.reason:
         found.append(Note("Normal", plan.action, plan.action, plan.reason))
+    doubt = warning(cluster.spec)
+    if doubt is not None and doubt != cluster.status.get("warning"):
+        found.append(Note("Warning", "MemoryLimit", "Warn", doubt))
     known = {(block["action"], block["reason"]) for block in told.get("blocked", ())}
     found += [
         Note("Warning", str(block.reason), "Blocked", f"{block.action}: {block.message}")

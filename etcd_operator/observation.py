@@ -104,7 +104,8 @@ class Claim:
 
     `bound` is whether it has a volume, or is about to, which may hold data. `lost` is whether Kubernetes says that
     its volume is gone for good. `node` is the node for which its volume was first made, which for a volume that every
-    node can reach means little; None where nobody has said.
+    node can reach means little; None where nobody has said. `size` are the bytes that it asks for, `capacity` those
+    that it has, None before it has any, and `growth` is what Kubernetes says while the one becomes the other.
     """
 
     meta: Meta
@@ -113,6 +114,15 @@ class Claim:
     problem: Problem | None
     lost: bool = False
     node: str | None = None
+    class_name: str | None = None
+    size: int = 0
+    capacity: int | None = None
+    growth: str = ""
+
+    @property
+    def grows(self) -> bool:
+        """Whether Kubernetes was asked to expand its volume, and has not done so."""
+        return self.capacity is not None and self.capacity < self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +297,8 @@ class Etcd:
 class Observation:
     """One cluster at one moment. Objects are keyed by name; `strangers` carry its name but are not its own.
 
-    `nodes` are those that its Pods and claims name; `Unknown` where the operator may not read nodes.
+    `nodes` are those that its Pods and claims name; `Unknown` where the operator may not read nodes. `classes` are the
+    StorageClasses of claims that are smaller than asked for, and whether they allow expansion.
     """
 
     cluster: Cluster
@@ -300,3 +311,4 @@ class Observation:
     etcd: Etcd
     at: datetime
     nodes: Mapping[str, Node] | Unknown = field(default_factory=dict)
+    classes: Mapping[str, bool] | Unknown = field(default_factory=dict)

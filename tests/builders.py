@@ -47,6 +47,7 @@ from etcd_operator.resources.names import (
 )
 from etcd_operator.resources.ownership import cluster_labels, member_labels, owner_reference, voter_label
 from etcd_operator.resources.pod import StartCheckImage
+from etcd_operator.resources.quantity import whole_number
 from etcd_operator.resources.settings import MADE_FROM, made_from
 from tests.spec import shortest
 
@@ -174,11 +175,24 @@ def a_claim(
     problem: Problem | None = None,
     lost: bool = False,
     node: str | None = None,
+    size: str = "8Gi",
+    capacity: str | None = None,
+    class_name: str | None = "standard",
 ) -> Claim:
-    """The bound claim of `member`, which nobody owns unless said."""
+    """The bound claim of `member`, which nobody owns unless said; it has as many bytes as it asks for unless said."""
     meta = replace(a_meta(member, labels=member_labels(IDENTITY, member), owner=owner), deleting=deleting)
     bound = problem is None and not lost
-    return Claim(meta=meta, member=member, bound=bound, problem=problem, lost=lost, node=node)
+    return Claim(
+        meta=meta,
+        member=member,
+        bound=bound,
+        problem=problem,
+        lost=lost,
+        node=node,
+        class_name=class_name,
+        size=whole_number(size),
+        capacity=whole_number(capacity or size) if bound else None,
+    )
 
 
 def a_node(

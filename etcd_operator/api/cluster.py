@@ -57,14 +57,23 @@ class Image:
     pull_secrets: tuple[str, ...]
 
 
+class Resize(StrEnum):
+    """What is done with a volume that is not as asked for, and that Kubernetes cannot expand."""
+
+    EXPAND = "Expand"
+    REPLACE = "Replace"
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The claim of each member."""
+    """The claim of each member. `holds` is filled in for one of them: the bytes of its volume, once they are known."""
 
     size: str
     class_name: str | None
+    resize: Resize
     on_delete: OnDelete
     on_scale_in: OnScaleIn
+    holds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +91,17 @@ class PodSettings:
 
 @dataclass(frozen=True, slots=True)
 class EtcdSettings:
-    """etcd's own settings. Sizes in bytes as Kubernetes quantities, times in milliseconds."""
+    """etcd's own settings. Sizes in bytes as Kubernetes quantities, times in milliseconds.
+
+    A quota of "auto", and None elsewhere, leave the choice to the operator (resources/tuning.py).
+    """
 
     quota: str
     auto_compaction_mode: str
-    auto_compaction_retention: str
-    snapshot_count: int
-    heartbeat_ms: int
-    election_ms: int
+    auto_compaction_retention: str | None
+    snapshot_count: int | None
+    heartbeat_ms: int | None
+    election_ms: int | None
     extra_args: dict[str, str]
 
 
@@ -143,6 +155,7 @@ class ClusterSpec:
             storage=Storage(
                 size=str(storage["size"]),
                 class_name=storage.get("className"),
+                resize=Resize(storage["resize"]),
                 on_delete=OnDelete(storage["onDelete"]),
                 on_scale_in=OnScaleIn(storage["onScaleIn"]),
             ),
@@ -159,10 +172,10 @@ class ClusterSpec:
             etcd=EtcdSettings(
                 quota=str(etcd["quota"]),
                 auto_compaction_mode=etcd["autoCompaction"]["mode"],
-                auto_compaction_retention=etcd["autoCompaction"]["retention"],
-                snapshot_count=etcd["snapshotCount"],
-                heartbeat_ms=etcd["heartbeatMs"],
-                election_ms=etcd["electionMs"],
+                auto_compaction_retention=etcd["autoCompaction"].get("retention"),
+                snapshot_count=etcd.get("snapshotCount"),
+                heartbeat_ms=etcd.get("heartbeatMs"),
+                election_ms=etcd.get("electionMs"),
                 extra_args=etcd.get("extraArgs", {}),
             ),
             tls=TLS(client=ClientTLS(tls["client"]), peer=PeerTLS(tls["peer"])),

@@ -70,6 +70,7 @@ class BlockReason(StrEnum):
     UNSCHEDULABLE = "Unschedulable"
     IMAGE = "ImageUnavailable"
     STORAGE = "StorageUnavailable"
+    RESIZE = "ResizeRefused"
     CRASHING = "Crashing"
     CONTAINER_CONFIG = "ContainerConfig"
     NODE = "NodeUnavailable"

@@ -134,6 +134,38 @@ def objection(running: Collection[Version], target: Version) -> str | None:
     return None
 
 
+FLAGS_SINCE_3_6 = frozenset(
+    {
+        "bootstrap-defrag-threshold-megabytes",
+        "compact-hash-check-time",
+        "compaction-batch-limit",
+        "compaction-sleep-interval",
+        "corrupt-check-time",
+        "distributed-tracing-address",
+        "distributed-tracing-instance-id",
+        "distributed-tracing-sampling-rate",
+        "distributed-tracing-service-name",
+        "downgrade-check-time",
+        "enable-distributed-tracing",
+        "log-format",
+        "memory-mlock",
+        "snapshot-catchup-entries",
+        "warning-apply-duration",
+        "warning-unary-request-duration",
+        "watch-progress-notify-interval",
+    }
+)
+"""Flags that users may set and that 3.5 does not know. Most have a name there that begins with "experimental-", which
+3.6 still takes and 3.7 does not. From `etcd --help` of 3.5.35, 3.6.16 and 3.7.3."""
+
+
+def knows_flag(version: Version, name: str) -> bool:
+    """Whether this version starts with the flag `name` (without dashes), as far as versions differ in it."""
+    if (version.major, version.minor) < (3, 6):
+        return name not in FLAGS_SINCE_3_6
+    return (version.major, version.minor) < (3, 7) or not name.startswith("experimental-")
+
+
 def parse_version(text: str) -> Version:
     """The version that `text` names, such as "3.6.16"; raises ValueError, in words for its author, if there is none.
 

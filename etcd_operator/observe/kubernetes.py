@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from etcd_operator.kube.errors import NotFound, Refused
 from etcd_operator.observation import Cause, Problem, Stranger, Unknown
 from etcd_operator.observe import parse
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID
+from etcd_operator.resources.quantity import whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from etcd_operator.kube.port import Json, Kube
     from etcd_operator.observation import Budget, Claim, Cluster, Node, Pod, Secret, Service
@@ -37,6 +39,7 @@ class Objects:
     budgets: Mapping[str, Budget]
     strangers: tuple[Stranger, ...]
     nodes: Mapping[str, Node] | Unknown
+    classes: Mapping[str, bool] | Unknown = field(default_factory=dict)
 
 
 async def read(kube: Kube, nodes: Nodes, namespace: str, name: str, *, now: datetime) -> Objects:
@@ -55,12 +58,15 @@ async def read(kube: Kube, nodes: Nodes, namespace: str, name: str, *, now: date
     pods = [parse.pod(body) for body in ours[Kind.POD]]
     claims = [parse.claim(body) for body in ours[Kind.CLAIM]]
     places = (*(pod.node for pod in pods), *(claim.node for claim in claims))
-    causes, known = await asyncio.gather(
-        _events(kube, namespace, [*ours[Kind.POD], *ours[Kind.CLAIM]], now=now),
+    cluster = parse.cluster(raw)
+    waiting = [body["metadata"]["uid"] for kind in (Kind.POD, Kind.CLAIM) for body in ours[kind] if _waits(body, now)]
+    causes, known, classes = await asyncio.gather(
+        _events(kube, namespace, [*waiting, *(claim.meta.uid for claim in claims if claim.grows)]),
         nodes.read(kube, set(filter(None, places)), now=now),
+        _classes(kube, cluster, claims),
     )
     return Objects(
-        cluster=parse.cluster(raw),
+        cluster=cluster,
         pods={pod.meta.name: replace(pod, problem=pod.problem or causes.get(pod.meta.uid)) for pod in pods},
         claims={claim.meta.name: replace(claim, problem=causes.get(claim.meta.uid)) for claim in claims},
         secrets={secret.meta.name: secret for secret in map(parse.secret, ours[Kind.SECRET])},
@@ -75,7 +81,28 @@ async def read(kube: Kube, nodes: Nodes, namespace: str, name: str, *, now: date
             )
         ),
         nodes=known,
+        classes=classes,
     )
+
+
+async def _classes(kube: Kube, cluster: Cluster, claims: Iterable[Claim]) -> dict[str, bool] | Unknown:
+    """Whether the StorageClasses of claims that are too small let volumes expand; one that is not there does not.
+
+    `Unknown` where the operator has no rights to read them. Raises KubeError when one could not be read.
+    """
+    size = whole_number(cluster.spec.storage.size)
+    names = sorted({claim.class_name for claim in claims if claim.class_name and claim.size < size})
+    try:
+        return dict(zip(names, await asyncio.gather(*(_expands(kube, name) for name in names)), strict=True))
+    except Refused as error:
+        return Unknown(error.message)
+
+
+async def _expands(kube: Kube, name: str) -> bool:
+    try:
+        return bool((await kube.get(Kind.STORAGE_CLASS, None, name)).get("allowVolumeExpansion"))
+    except NotFound:
+        return False
 
 
 def _uid_label(body: Json) -> str:
@@ -87,12 +114,11 @@ def _is_ours(kind: Kind, body: Json, uid: str) -> bool:
     return _uid_label(body) == uid and (kind is Kind.CLAIM or parse.meta(body).owner == uid)
 
 
-async def _events(kube: Kube, namespace: str, bodies: list[Json], *, now: datetime) -> dict[str, Problem]:
-    """The newest warning about each object that has not got on for a while, by the object's UID.
+async def _events(kube: Kube, namespace: str, waiting: list[str]) -> dict[str, Problem]:
+    """The newest warning about each of these objects, by its UID: they do not get on.
 
     Why a Pod was not scheduled at once explains nothing any more: while that lasts, its own conditions say it.
     """
-    waiting = [body["metadata"]["uid"] for body in bodies if _waits(body, now)]
     answers = await asyncio.gather(
         *(kube.list(Kind.CORE_EVENT, namespace, fields=f"involvedObject.uid={uid},type=Warning") for uid in waiting)
     )

@@ -35,6 +35,7 @@ from etcd_operator.resources.pod import (
     START_COMMAND,
     VERSION_CONTAINER,
 )
+from etcd_operator.resources.quantity import whole_number
 from etcd_operator.startcheck import ExitCode, verdict_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ IMAGE_TROUBLE = frozenset(
 )
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 """Kubernetes' own note on a claim: the node for which the volume was made."""
+
+GROWTH = frozenset({"Resizing", "FileSystemResizePending", "ControllerResizeError", "NodeResizeError"})
+"""The conditions of a claim whose volume is being expanded."""
 
 ASK = "--ask="
 
@@ -111,14 +115,20 @@ def record(status: Json) -> Record:
 
 def claim(body: Json) -> Claim:
     """A member's claim; its problem comes from events, which are read apart."""
-    identity, phase = meta(body), body.get("status", {}).get("phase")
+    identity, spec, status = meta(body), body.get("spec", {}), body.get("status", {})
+    phase, capacity = status.get("phase"), status.get("capacity", {}).get("storage")
+    growing = (condition for kind, condition in _by_type(body).items() if kind in GROWTH)
     return Claim(
         meta=identity,
         member=identity.labels.get(MEMBER, identity.name),
-        bound=phase == "Bound" or "volumeName" in body.get("spec", {}),
+        bound=phase == "Bound" or "volumeName" in spec,
         problem=None,
         lost=phase == "Lost",
         node=identity.annotations.get(SELECTED_NODE),
+        class_name=spec.get("storageClassName"),
+        size=whole_number(spec["resources"]["requests"]["storage"]),
+        capacity=None if capacity is None else whole_number(capacity),
+        growth=" ".join(filter(None, (condition.get("message", "") for condition in growing))),
     )
 
 

@@ -36,4 +36,5 @@ async def observe(
         etcd=await etcd_reader.read(etcd, objects),
         at=now,
         nodes=objects.nodes,
+        classes=objects.classes,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.observation import Leaver, Record, Unknown
 from etcd_operator.plan.model import Plan
+from etcd_operator.plan.volumes import waits_in_vain
 from etcd_operator.resources.names import peer_url
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 
 def name_members(situation: Situation) -> Plan | None:
-    """Record the names of the first members; anew while the cluster has not formed and another size is asked for."""
+    """Record the names of the first members; anew while the cluster has not formed and other ones are asked for."""
     record, size = situation.record, situation.spec.replicas
-    if record.formed or len(record.members) == size:
+    in_vain = any(waits_in_vain(situation, name) for name in record.members)
+    if record.formed or (len(record.members) == size and not in_vain):
         return None
     names = situation.fresh_names(size)
     given_up = tuple(Leaver(member, keep_claim=False) for member in record.members)
@@ -29,7 +31,8 @@ def name_members(situation: Situation) -> Plan | None:
     fresh = Record(members=names, left=(*record.left, *given_up), version=version, oldest_log=version)
     why = f"the first members are {', '.join(names)}"
     if record.members:
-        why = f"{size} members are asked for before the cluster of {len(record.members)} formed: starting over; {why}"
+        others = "other volumes" if in_vain else f"{size} members"
+        why = f"{others} are asked for before the cluster of {len(record.members)} formed: starting over; {why}"
     return Plan("NameMembers", why, fresh, wake_after=0)
 
 

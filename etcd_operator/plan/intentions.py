@@ -17,6 +17,7 @@ from etcd_operator.plan.loss import loss, node_is_back
 from etcd_operator.plan.membership import is_ending, membership
 from etcd_operator.plan.model import Plan
 from etcd_operator.plan.placement import cheapest_to_lose, may_leave
+from etcd_operator.plan.volumes import replaceable, waits_in_vain
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 
@@ -93,7 +94,8 @@ def _removal(situation: Situation, listed: Membership) -> Removal | None:
         leaver = cheapest_to_lose(situation, listed)
         if leaver is None or not may_leave(listed, leaver):
             return None
-        why = f"{spec.replicas} members are asked for, and there are {len(record.members)}"
+        too_many = f"{spec.replicas} members are asked for, and there are {len(record.members)}"
+        why = replaceable(situation, leaver) or too_many
         return Removal(leaver, Departure.SCALE_IN, why)
     if not may_remove_dead(listed.size, len(listed.healthy)):
         return None
@@ -125,10 +127,11 @@ def _still_holds(situation: Situation, listed: Membership, chosen: Removal) -> b
 def _with_newcomers(situation: Situation, listed: Membership, record: Record) -> Record:
     """`record` with as many newcomers as will be missing once the one that leaves has left.
 
-    One that is given up never comes back: its objects go when etcd's list is known not to have it.
+    While a member that stays has to make way for one with another volume, that is one more: it votes before. One that
+    is given up never comes back: its objects go when etcd's list is known not to have it.
     """
     staying = len(record.members) - (1 if record.removing is not None else 0)
-    missing = max(situation.spec.replicas - staying, 0)
+    missing = max(situation.spec.replicas + _spare(situation, record) - staying, 0)
     hopeful = [name for name in record.joining if not _is_hopeless(situation, listed, record, name)]
     wanted = sorted(hopeful, key=lambda name: (name not in listed.learners, not _at_gate(situation, name)))[:missing]
     kept = tuple(name for name in record.joining if name in wanted)
@@ -137,14 +140,23 @@ def _with_newcomers(situation: Situation, listed: Membership, record: Record) ->
     return replace(record, joining=(*kept, *fresh), left=(*record.left, *given_up))
 
 
+def _spare(situation: Situation, record: Record) -> int:
+    leaving = record.removing
+    if leaving is not None and leaving.cause is not Departure.SCALE_IN:
+        return 0
+    staying = (name for name in record.members if leaving is None or name != leaving.member)
+    return 1 if any(replaceable(situation, name) for name in staying) else 0
+
+
 def _is_hopeless(situation: Situation, listed: Membership, record: Record, newcomer: str) -> bool:
     """Whether another newcomer has better prospects: its data or node is lost, or its volume is not empty.
 
+    Or it waits for a volume that nobody asks for any more.
     So is a learner that does not get on while a member that is lost has to be replaced: it holds the only place.
     """
     pod = situation.seen.pods.get(newcomer)
     problem = None if pod is None else pod.problem
-    if _is_lost(situation, newcomer):
+    if waits_in_vain(situation, newcomer) or _is_lost(situation, newcomer):
         return True
     if problem is None:
         return False

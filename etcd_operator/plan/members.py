@@ -179,7 +179,7 @@ def _steps(situation: Situation, member: str) -> Iterator[Step]:
     ):
         start = _start(situation, member)
         if start is not None:
-            body = member_pod(identity, situation.spec, member, start=start, gate=situation.gate)
+            body = member_pod(identity, situation.spec_of(member), member, start=start, gate=situation.gate)
             yield Create(Kind.POD, member, body, f"{member} has no Pod")
 
 

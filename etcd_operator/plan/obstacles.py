@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etcd_operator.api.cluster import Resize
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.etcd.errors import hex_id
 from etcd_operator.etcd.quorum import may_remove_dead, needed_to_add, quorum
@@ -15,6 +16,7 @@ from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Blocked
 from etcd_operator.plan.placement import cheapest_to_lose, may_leave
 from etcd_operator.plan.upgrade import refusal
+from etcd_operator.plan.volumes import unfit
 from etcd_operator.resources.names import peer_url
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def _of_membership(situation: Situation) -> Iterator[Blocked]:
         return
     yield from _of_quorum(situation, listed)
     yield from _of_version(situation, listed)
+    yield from _of_volumes(situation)
     if isinstance(situation.seen.nodes, Unknown):
         yield from _of_nodes(situation, listed, situation.seen.nodes)
 
@@ -120,6 +123,15 @@ def _of_version(situation: Situation, listed: Membership | None) -> Iterator[Blo
         yield Blocked(f"run etcd {asked}", BlockReason.VERSION, f"etcd {accepted} stays: {why}")
 
 
+def _of_volumes(situation: Situation) -> Iterator[Blocked]:
+    if situation.spec.storage.resize is Resize.REPLACE:
+        return
+    for member in situation.record.members:
+        if why := unfit(situation, member):
+            way = "write storage.resize: Replace to have such members replaced one by one, or the former value"
+            yield Blocked(f"resize {member}", BlockReason.RESIZE, f"{member} keeps its volume: {why}; {way}")
+
+
 def _leaver(situation: Situation, listed: Membership) -> str | None:
     """The member that is to leave, or would be if a quorum allowed it."""
     record = situation.record
@@ -166,7 +178,8 @@ def _of_member(situation: Situation, member: str) -> Iterator[Blocked]:
         yield Blocked(action, _REASON[pod.problem.cause], f"{pod.problem.message}; {out}")
     elif claim is not None and claim.problem is not None:
         # What keeps a claim from being bound also keeps the Pod from being scheduled; the claim has the cause.
-        yield Blocked(action, _REASON[claim.problem.cause], f"claim {member}: {claim.problem.message}")
+        what = f"expand {member}" if claim.grows else action
+        yield Blocked(what, _REASON[claim.problem.cause], f"claim {member}: {claim.problem.message}")
     elif pod is not None and pod.problem is not None:
         yield Blocked(action, _REASON[pod.problem.cause], pod.problem.message)
     if claim is not None and claim.meta.deleting and situation.record.formed:

@@ -21,11 +21,12 @@ another in the same plan: each looks only at what was observed, and no step take
 | 10 | foundations | nothing: names resolve and authorities exist before the first process asks for them |
 | 11 | credentials | their authority; permissions that are used up are withdrawn, certificates renewed in time |
 | 12 | claims' owner | nothing; what happens to the data on deletion follows the spec at once |
-| 13 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
-| 14 | members | Service, Secret and claim: every member has its Pod |
-| 15 | change the members | a quorum of healthy voters, before and after; one change at a time |
-| 16 | prepare the data | all in order: a lower minor version opens no data that was not stored for it |
-| 17 | roll the members | every other member serves, and the members do not change |
+| 13 | grow volumes | nothing; one after the other, as far as Kubernetes can expand them |
+| 14 | admit | the withdrawn permission: clients reach no member that could start over from nothing |
+| 15 | members | Service, Secret and claim: every member has its Pod |
+| 16 | change the members | a quorum of healthy voters, before and after; one change at a time |
+| 17 | prepare the data | all in order: a lower minor version opens no data that was not stored for it |
+| 18 | roll the members | every other member serves, and the members do not change |
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from etcd_operator.plan import (
     refusals,
     rollout,
     upgrade,
+    volumes,
 )
 from etcd_operator.plan.model import Plan
 from etcd_operator.plan.situation import Situation
@@ -72,6 +74,7 @@ TOGETHER: tuple[Callable[[Situation], Plan | None], ...] = (
     foundations.lay,
     credentials.keep,
     foundations.own_claims,
+    volumes.grow,
     members.admit,
     members.run,
     changes.change,

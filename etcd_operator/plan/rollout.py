@@ -56,7 +56,7 @@ class Roll:
 
 def outdated(situation: Situation, pod: Pod) -> tuple[str, ...]:
     """The settings that the user has changed since the Pod was made."""
-    return changed_since(pod.meta.annotations.get(MADE_FROM, ""), situation.spec)
+    return changed_since(pod.meta.annotations.get(MADE_FROM, ""), situation.spec_of(pod.member))
 
 
 def is_idle(pod: Pod) -> bool:

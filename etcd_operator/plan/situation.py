@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from etcd_operator.etcd.versions import knows_flag, parse_version
 from etcd_operator.observation import Unknown
 from etcd_operator.resources.names import SUFFIX_ALPHABET, SUFFIX_LENGTH, Identity, member_name, member_of, peer_url
 
@@ -32,12 +33,23 @@ class Situation:
 
     @property
     def spec(self) -> ClusterSpec:
-        """What is asked for, with the version that was accepted, and with what prepares for the next (upgrade.py)."""
+        """What is asked for, with the version that was accepted, and with what prepares for the next (upgrade.py).
+
+        Flags that are meant for a version which is not accepted yet would keep a member of this one from starting.
+        """
         spec, record = self.seen.cluster.spec, self.record
         if record.version is None:
             return spec
-        etcd = replace(spec.etcd, snapshot_count=1) if record.snapshots else spec.etcd
-        return replace(spec, version=record.version, etcd=etcd)
+        version = parse_version(record.version)
+        known = {name: value for name, value in spec.etcd.extra_args.items() if knows_flag(version, name)}
+        etcd = replace(spec.etcd, extra_args=known)
+        return replace(spec, version=record.version, etcd=replace(etcd, snapshot_count=1) if record.snapshots else etcd)
+
+    def spec_of(self, member: str) -> ClusterSpec:
+        """`spec` on the volume that the member has."""
+        claim = self.seen.claims.get(member)
+        holds = None if claim is None else claim.capacity
+        return replace(self.spec, storage=replace(self.spec.storage, holds=holds))
 
     @property
     def record(self) -> Record:

@@ -14,7 +14,6 @@ from etcd_operator.resources.names import (
     client_url,
     peer_url,
 )
-from etcd_operator.resources.quantity import whole_number
 from etcd_operator.resources.secret import (
     CLIENT_CA,
     PEER_CA,
@@ -24,6 +23,7 @@ from etcd_operator.resources.secret import (
     SERVER_KEY,
 )
 from etcd_operator.resources.start import ClusterState, FirstStart, Restart
+from etcd_operator.resources.tuning import tuning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,10 +84,10 @@ def _identity(identity: Identity, start: FirstStart | Restart) -> Iterator[str]:
 
 
 def _settings(spec: ClusterSpec) -> Iterator[str]:
-    etcd = spec.etcd
-    yield f"--quota-backend-bytes={whole_number(etcd.quota)}"
-    yield f"--auto-compaction-mode={etcd.auto_compaction_mode.lower()}"
-    yield f"--auto-compaction-retention={etcd.auto_compaction_retention}"
+    etcd = tuning(spec)
+    yield f"--quota-backend-bytes={etcd.quota}"
+    yield f"--auto-compaction-mode={etcd.compaction_mode.lower()}"
+    yield f"--auto-compaction-retention={etcd.compaction_retention}"
     yield f"--snapshot-count={etcd.snapshot_count}"
     yield f"--heartbeat-interval={etcd.heartbeat_ms}"
     yield f"--election-timeout={etcd.election_ms}"

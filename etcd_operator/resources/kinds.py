@@ -27,6 +27,7 @@ class Kind(Enum):
     SECRET = Resource("v1", "Secret", "secrets")
     BUDGET = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
     NODE = Resource("v1", "Node", "nodes")
+    STORAGE_CLASS = Resource("storage.k8s.io/v1", "StorageClass", "storageclasses")
     LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases")
     EVENT = Resource("events.k8s.io/v1", "Event", "events")
     CORE_EVENT = Resource("v1", "Event", "events")

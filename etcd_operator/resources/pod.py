@@ -22,6 +22,7 @@ from etcd_operator.resources.secret import (
 )
 from etcd_operator.resources.settings import MADE_FROM, made_from
 from etcd_operator.resources.start import ClusterState, FirstStart, Restart
+from etcd_operator.resources.tuning import tuning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -248,7 +249,7 @@ def _etcd(identity: Identity, spec: ClusterSpec, member: str, start: FirstStart 
         # Never depends on quorum, else a lost quorum would become restarts as well (etcd-rules.md §2).
         "livenessProbe": _probe("/livez", every=10, timeout=5, failures=6),
         # Without a leader etcd's answer waits for one: an election, which may take two timeouts, is not even noticed.
-        "readinessProbe": _probe("/readyz", every=2, timeout=1 + ceil(2 * spec.etcd.election_ms / 1000), failures=3),
+        "readinessProbe": _probe("/readyz", every=2, timeout=1 + ceil(2 * tuning(spec).election_ms / 1000), failures=3),
     }
 
 

@@ -14,6 +14,12 @@ _BINARY = {f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("
 _SUFFIX = {**_DECIMAL, **_BINARY}
 
 
+def quantity(number: int) -> str:
+    """`number` as people write it: 8Gi, 1536Mi, or in full where no unit divides it."""
+    power = next((power for power in (6, 5, 4, 3, 2, 1) if number and number % 1024**power == 0), 0)
+    return f"{number // 1024**power}{'KMGTPE'[power - 1]}i" if power else str(number)
+
+
 def whole_number(quantity: str) -> int:
     """The number that a quantity such as `8Gi`, `500M`, `1.5Gi` or `2e9` stands for, rounded up as Kubernetes does.
 

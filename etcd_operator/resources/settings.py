@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from etcd_operator.api import GROUP
+from etcd_operator.resources.tuning import AUTO, volume
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import ClusterSpec, Json
@@ -43,13 +44,18 @@ def made_of(annotation: str) -> str | None:
 
 
 def _settings(spec: ClusterSpec) -> Json:
-    """Each setting that a Pod depends on, as it looks after a way through JSON."""
+    """Each setting that a Pod depends on, as it looks after a way through JSON.
+
+    A quota that follows the volume changes when the volume does, and not when an operator reckons it otherwise.
+    """
     of_parts = {
         _path(part, name): value
         for part in ("image", "pod", "etcd", "tls")
         for name, value in asdict(getattr(spec, part)).items()
     }
     settings: Json = json.loads(json.dumps({"version": spec.version, "resources": spec.resources, **of_parts}))
+    if spec.etcd.quota == AUTO:
+        settings["etcd.quota"] = f"{AUTO} on {volume(spec)}"
     return settings
 
 

@@ -7,6 +7,7 @@ which is therefore never written again.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etcd_operator.api.cluster import OnDelete
@@ -15,6 +16,8 @@ from etcd_operator.etcd.errors import hex_id
 from etcd_operator.observation import Unknown
 from etcd_operator.resources.names import Identity, cluster_endpoint
 from etcd_operator.resources.ownership import CLUSTER_UID, ROLE, VOTER
+from etcd_operator.resources.quantity import quantity
+from etcd_operator.resources.tuning import choices, warning
 from etcd_operator.status.conditions import conditions
 from etcd_operator.status.health import health, is_asleep, member_phase, members
 from etcd_operator.status.memory import of_all, of_member
@@ -59,6 +62,9 @@ def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...], memory
         "clientService": identity.client_service,
         "clientSecret": identity.client_secret,
         "onDelete": _on_delete(seen),
+        "storage": _storage(seen),
+        "tuning": _tuning(seen, record),
+        "warning": warning(cluster.spec),
         "lastSeen": of_all(memory, cluster.status) if lost else None,
         "membership": _membership(record),
         "members": entries,
@@ -142,6 +148,21 @@ def _on_delete(seen: Observation) -> OnDelete | None:
         return None
     owned = all(claim.meta.owner == seen.cluster.meta.uid for claim in seen.claims.values())
     return OnDelete.DELETE if owned else OnDelete.RETAIN
+
+
+def _storage(seen: Observation) -> str | None:
+    """What the largest volume was asked to hold, below which the spec cannot go."""
+    sizes = [claim.size for claim in seen.claims.values() if claim.bound]
+    return quantity(max(sizes)) if sizes else None
+
+
+def _tuning(seen: Observation, record: Record) -> list[Json]:
+    """What the operator chose, for the version in force and the smallest volume of a member."""
+    spec = seen.cluster.spec
+    volumes = [claim.capacity for claim in seen.claims.values() if claim.capacity is not None]
+    storage = replace(spec.storage, holds=min(volumes, default=None))
+    in_force = replace(spec, version=record.version or spec.version, storage=storage)
+    return [{"setting": choice.setting, "value": choice.value, "reason": choice.reason} for choice in choices(in_force)]
 
 
 def _phase(seen: Observation, state: Health) -> Phase:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.mutants import etcd_changes, intentions, objects, refusals, rollout, upgrade
+from tests.mutants import etcd_changes, intentions, objects, refusals, rollout, upgrade, volumes
 
-ALL = (*etcd_changes.ALL, *intentions.ALL, *objects.ALL, *refusals.ALL, *rollout.ALL, *upgrade.ALL)
+ALL = (*etcd_changes.ALL, *intentions.ALL, *objects.ALL, *refusals.ALL, *rollout.ALL, *upgrade.ALL, *volumes.ALL)

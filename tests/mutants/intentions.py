@@ -154,8 +154,13 @@ PLACEMENT = of(
     ("every likely node has the image", "and all(image(spec)", "and any(image(spec)"),
     (
         "an unhealthy member leaves first",
-        "return not lost, name in listed.healthy, -zones",
-        "return not lost, False, -zones",
+        "return not lost, name in listed.healthy, fit",
+        "return not lost, False, fit",
+    ),
+    (
+        "one that is to have another volume leaves before one that is not",
+        "in listed.healthy, fit, -",
+        "in listed.healthy, True, -",
     ),
     ("the zones stay spread", "-zones[place[0]], -nodes[place]", "0, -nodes[place]"),
     ("the nodes stay spread", "-zones[place[0]], -nodes[place], name ==", "-zones[place[0]], 0, name =="),
@@ -286,7 +291,19 @@ INTENTIONS = of(
         "not _at_gate(situation, name)))[:missing]",
         "not _at_gate(situation, name)))",
     ),
-    ("a lost newcomer is given up", "    if _is_lost(situation, newcomer):\n        return True\n", ""),
+    ("a lost newcomer is given up", " or _is_lost(situation, newcomer):", ":"),
+    ("a newcomer that waits for a volume of former days is given up", "waits_in_vain(situation, newcomer) or ", ""),
+    (
+        "a member with another volume votes before one leaves for it",
+        "+ _spare(situation, record) - staying",
+        "- staying",
+    ),
+    (
+        "nobody is spared while a lost member is replaced",
+        "    if leaving is not None and leaving.cause is not Departure.SCALE_IN:\n        return 0\n",
+        "",
+    ),
+    ("who leaves needs no other", "if leaving is None or name != leaving.member)", ")"),
     (
         "those that stand at the gate are kept first",
         "key=lambda name: (name not in listed.learners, not _at_gate(situation, name))",

@@ -58,10 +58,15 @@ BOOTSTRAP = of(
     "plan/bootstrap.py",
     (
         "a formed cluster is never named anew",
-        "if record.formed or len(record.members) == size:",
-        "if len(record.members) == size:",
+        "if record.formed or (len(record.members) == size and not in_vain):",
+        "if len(record.members) == size and not in_vain:",
     ),
-    ("names that fit are kept", "if record.formed or len(record.members) == size:", "if record.formed:"),
+    (
+        "names that fit are kept",
+        "if record.formed or (len(record.members) == size and not in_vain):",
+        "if record.formed:",
+    ),
+    ("nobody waits for a volume of former days", " and not in_vain):", "):"),
     ("what was given up is taken away", "left=(*record.left, *given_up), version", "left=record.left, version"),
     (
         "the cluster's ID is latched once",
@@ -77,6 +82,8 @@ BOOTSTRAP = of(
 
 SITUATION = of(
     "plan/situation.py",
+    ("no member gets a flag that its version does not know", " if knows_flag(version, name)}", "}"),
+    ("a quota follows the member's own volume", "replace(self.spec.storage, holds=holds)", "self.spec.storage"),
     ("a name in use is not given again", "            if name not in used:\n", "            if name:\n"),
     ("two newcomers have two names", "            used.add(name)\n", ""),
     (

@@ -12,7 +12,7 @@ from etcd_operator.kube.errors import Refused, Unreachable
 from etcd_operator.observation import Record
 from etcd_operator.plan.model import Blocked, CreateAuthority, Plan
 from etcd_operator.resources.kinds import Kind
-from tests.builders import Stage, an_observation, with_status
+from tests.builders import Stage, an_observation, with_spec, with_status
 from tests.unit.fakes import FakeKube
 from tests.unit.status.write import status_of
 
@@ -53,6 +53,15 @@ def test_a_block_is_a_warning_and_is_told_once_however_its_words_change() -> Non
 def test_another_reason_for_the_same_action_is_told() -> None:
     told = with_status(SEEN, status_of(SEEN, replace(IDLE, blocked=(BLOCK,)))).cluster
     assert len(notes(told, IDLE, (replace(BLOCK, reason=BlockReason.CRASHING),))) == 1
+
+
+def test_a_spec_that_is_likely_to_make_trouble_is_warned_of_once() -> None:
+    tight = with_spec(SEEN, resources={"limits": {"memory": "1Gi"}}, etcd={"quota": "2Gi"})
+    (note,) = notes(tight.cluster, IDLE, ())
+    assert (note.type, note.reason) == ("Warning", "MemoryLimit")
+    assert note.text.startswith("the memory limit of 1Gi is below etcd's quota of 2Gi")
+    told = with_status(tight, status_of(tight)).cluster
+    assert notes(told, IDLE, ()) == []
 
 
 async def test_an_event_names_the_cluster_it_is_about_and_who_wrote_it() -> None:

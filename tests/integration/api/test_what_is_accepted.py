@@ -17,6 +17,7 @@ from etcd_operator.api.cluster import (
     OnScaleIn,
     PeerTLS,
     Recovery,
+    Resize,
     Storage,
 )
 from tests.integration.api.objects import API_VERSION, COLLECTION, cluster
@@ -81,7 +82,15 @@ ACCEPTED = [
     )),
     {"image": {"pullPolicy": "Always", "pullSecrets": [{"name": "registry"}, {"name": "mirror"}]}},
     {"storage": {"size": 8589934592, "className": "fast", "onDelete": "Delete"}},
-    {"storage": {"size": "2049Mi"}},
+    {"storage": {"size": "2049Mi"}, "etcd": {"quota": "2Gi"}},
+    {"storage": {"size": "32Mi"}},
+    *({"storage": {"resize": way}} for way in Resize),
+    {"etcd": {"quota": "auto"}},
+    {"etcd": {"autoCompaction": {"mode": "Revision"}}},
+    *({"etcd": {"heartbeatMs": number}} for number in (10, 200)),
+    *({"etcd": {"electionMs": number}} for number in (500, 50000)),
+    {"etcd": {"extraArgs": {"experimental-warning-apply-duration": "1s"}}, "version": "3.5.35"},
+    {"etcd": {"extraArgs": {"warning-apply-duration": "1s"}}, "version": "3.7.3"},
     *({"storage": {"onScaleIn": policy}} for policy in OnScaleIn),
     {"resources": {"requests": {"cpu": 2, "memory": "4Gi"}, "limits": {"cpu": "2", "memory": 4294967296}}},
     {"resources": {"requests": {"cpu": 0, "memory": "0"}}},
@@ -119,16 +128,10 @@ def test_four_lines_make_a_cluster_and_show_every_default(clusters: Clusters) ->
         "replicas": 3,
         "version": "3.6.16",
         "image": {"repository": "gcr.io/etcd-development/etcd", "pullPolicy": "IfNotPresent"},
-        "storage": {"size": "8Gi", "onDelete": "Retain", "onScaleIn": "Delete"},
+        "storage": {"size": "8Gi", "resize": "Expand", "onDelete": "Retain", "onScaleIn": "Delete"},
         "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}},
         "pod": {},
-        "etcd": {
-            "quota": "2Gi",
-            "autoCompaction": {"mode": "Periodic", "retention": "1h"},
-            "snapshotCount": 10000,
-            "heartbeatMs": 100,
-            "electionMs": 1000,
-        },
+        "etcd": {"quota": "auto", "autoCompaction": {"mode": "Periodic"}},
         "tls": {"client": "Mutual", "peer": "Mutual"},
         "recovery": {"replaceAfter": "5m"},
         "allowUnsafeVersion": False,
@@ -139,7 +142,7 @@ def test_four_lines_make_a_cluster_and_show_every_default(clusters: Clusters) ->
 def test_a_half_written_object_gets_the_defaults_of_its_other_fields(clusters: Clusters) -> None:
     change = {"etcd": {"quota": "1Gi"}, "tls": {"client": "Server"}, "resources": {"requests": {"cpu": "1"}}}
     spec = clusters.create(cluster(change))["spec"]
-    assert spec["etcd"]["autoCompaction"] == {"mode": "Periodic", "retention": "1h"}
+    assert spec["etcd"]["autoCompaction"] == {"mode": "Periodic"}
     assert spec["tls"] == {"client": "Server", "peer": "Mutual"}
     assert spec["resources"]["requests"] == {"cpu": "1", "memory": "512Mi"}
 
@@ -148,8 +151,8 @@ def test_the_typed_view_reads_what_the_definition_fills_in(clusters: Clusters) -
     spec = ClusterSpec.parse(clusters.create(cluster())["spec"])
     assert (spec.replicas, spec.version, spec.paused) == (3, "3.6.16", False)
     assert spec.image == Image("gcr.io/etcd-development/etcd", "IfNotPresent", ())
-    assert spec.storage == Storage("8Gi", None, OnDelete.RETAIN, OnScaleIn.DELETE)
-    assert spec.etcd == EtcdSettings("2Gi", "Periodic", "1h", 10000, 100, 1000, {})
+    assert spec.storage == Storage("8Gi", None, Resize.EXPAND, OnDelete.RETAIN, OnScaleIn.DELETE)
+    assert spec.etcd == EtcdSettings("auto", "Periodic", None, None, None, None, {})
     assert spec.tls == TLS(ClientTLS.MUTUAL, PeerTLS.MUTUAL)
     assert spec.recovery == Recovery(timedelta(minutes=5))
 
@@ -205,6 +208,9 @@ STATUS: dict[str, Any] = {
     "clientService": "orders",
     "clientSecret": "orders-client",
     "onDelete": "Retain",
+    "storage": "8Gi",
+    "tuning": [{"setting": "etcd.quota", "value": "4Gi", "reason": "half of the volume of 8Gi"}],
+    "warning": "the memory limit is below the quota",
     "lastSeen": {"revision": 4711, "member": "orders-x7k2p", "at": "2026-11-22T12:00:00Z"},
     "membership": {
         "members": ["orders-x7k2p", "orders-b81qd"],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from etcd_operator.etcd.versions import FLAGS_SINCE_3_6
 from tests.integration.api.objects import cluster
 from tests.integration.apiserver import RefusedError
 
@@ -77,7 +78,7 @@ NO_REPOSITORY = "this is not the name of an image repository: write it as regist
 SIZE = "write a size in bytes as a Kubernetes quantity, such as 8Gi"
 CORES = "write a number of cores as a Kubernetes quantity, such as 500m or 2"
 BYTES = "write bytes as a Kubernetes quantity, such as 2Gi"
-QUOTA = "spec.etcd.quota: Invalid value: {}: write at least 16Mi, in bytes as a Kubernetes quantity, such as 2Gi"
+QUOTA = "spec.etcd.quota: Invalid value: {}: write auto, or at least 16Mi, in bytes as a Kubernetes quantity"
 PERIODIC = "in mode Periodic, write for how long etcd keeps the history, such as 1h or 30m"
 REVISION = 'in mode Revision, write how many revisions etcd keeps, in quotes, such as "10000"'
 FLAG_NAME = 'write the name of each flag in lower case, without leading dashes and without "="'
@@ -104,8 +105,10 @@ REFUSED = [
     ({"image": {"pullPolicy": "Sometimes"}}, 'Unsupported value: "Sometimes"'),
     ({"image": {"pullSecrets": [{"name": "a"}, {"name": "a"}]}}, "Duplicate value"),
     *(({"storage": {"size": size}}, SIZE) for size in ("big", "8 Gi", "0", "-1Gi", 0)),
-    ({"storage": {"size": "2Gi"}}, "the volume must be larger than etcd's quota (spec.etcd.quota)"),
-    ({"storage": {"size": "8Gi"}, "etcd": {"quota": "8Gi"}}, "write at least twice the quota, or a smaller quota"),
+    ({"storage": {"size": "2Gi"}, "etcd": {"quota": "2Gi"}}, "the volume must be larger than etcd's quota"),
+    ({"storage": {"size": "8Gi"}, "etcd": {"quota": "8Gi"}}, "write at least twice the quota, a smaller quota, or"),
+    ({"storage": {"size": "31Mi"}}, "etcd.quota auto is half of the volume and at least 16Mi: write 32Mi or more"),
+    ({"storage": {"resize": "Shrink"}}, 'spec.storage.resize: Unsupported value: "Shrink"'),
     ({"storage": {"onDelete": "Keep"}}, 'Unsupported value: "Keep"'),
     ({"storage": {"onScaleIn": "Keep"}}, 'spec.storage.onScaleIn: Unsupported value: "Keep": supported values: '),
     *(({"recovery": {"replaceAfter": text}}, AWAY.format(f'"{text}"')) for text in (
@@ -125,9 +128,10 @@ REFUSED = [
     )),
     *((compaction("Periodic", text), PERIODIC) for text in ("10000", "0", "0h", "", "1d", "1 h", "-1h")),
     *((compaction("Revision", text), REVISION) for text in ("1h", "0", "", "-1", "1e4")),
-    ({"etcd": {"autoCompaction": {"mode": "Revision"}}}, REVISION),
     ({"etcd": {"heartbeatMs": 100, "electionMs": 499}}, "write at least five times etcd.heartbeatMs, better ten times"),
-    ({"etcd": {"heartbeatMs": 300}, "version": "3.5.35"}, "etcd does not start when the election timeout is shorter"),
+    ({"etcd": {"heartbeatMs": 201}}, "the election timeout (1000 where it is not written) is shorter than five"),
+    ({"etcd": {"electionMs": 499}}, "is shorter than five heartbeats (100)"),
+    ({"etcd": {"heartbeatMs": 300}, "version": "3.5.35"}, "etcd does not start when the election timeout"),
     ({"etcd": {"electionMs": 50001}}, "should be less than or equal to 50000"),
     ({"etcd": {"snapshotCount": 0}}, "should be greater than or equal to 100"),
     *((extra(flag), FLAG_NAME) for flag in (
@@ -136,7 +140,17 @@ REFUSED = [
     )),
     *((extra(flag), sentence) for flag, sentence in FIELDS_OF_FLAGS),
     *((extra(flag), f"spec.etcd.extraArgs: Invalid value: {flag}: {sentence}") for flag, sentence in OWNED_FLAGS),
-    ({"version": "3.7.3", **extra("experimental-memory-mlock")}, 'write the flag without "experimental-"'),
+    (
+        {"version": "3.7.3", **extra("experimental-memory-mlock")},
+        "etcd 3.7.3 does not know the flag experimental-memory-mlock and does not start with it: write memory-mlock",
+    ),
+    *(
+        (
+            {"version": "3.5.35", **extra(flag)},
+            f"etcd 3.5.35 does not know the flag {flag} and does not start with it: write experimental-{flag}, if",
+        )
+        for flag in sorted(FLAGS_SINCE_3_6)
+    ),
     ({"tls": {"client": "On"}}, 'Unsupported value: "On"'),
     ({"tls": {"peer": "Server"}}, 'Unsupported value: "Server"'),
     *(({"pod": {field: {key: "a"}}}, OWN_KEY) for field in ("labels", "annotations") for key in (

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from tests.integration.api.objects import Clusters
 
 CHANGES_AT_NO_TIME: list[tuple[dict[str, Any], str]] = [
-    ({"storage": {"size": "16Gi"}}, "spec.storage.size: Invalid value: the size of the volumes cannot be changed yet"),
-    ({"storage": {"size": "4Gi"}}, "spec.storage.size: Invalid value: the size of the volumes cannot be changed yet"),
-    ({"storage": {"className": "fast"}}, "spec.storage.className: Invalid value: the StorageClass of the volumes"),
     ({"tls": {"client": "Server"}}, "spec.tls: Invalid value: the encryption of a cluster cannot be changed"),
     ({"tls": {"peer": "Off"}}, "spec.tls: Invalid value: the encryption of a cluster cannot be changed"),
 ]
@@ -43,6 +40,10 @@ CHANGES_AT_ANY_TIME: list[dict[str, Any]] = [
     {"paused": True},
     {"storage": {"onDelete": "Delete"}},
     {"storage": {"size": "8192Mi"}},
+    {"storage": {"size": "16Gi"}},
+    {"storage": {"size": "4Gi"}},
+    {"storage": {"className": "fast"}},
+    {"storage": {"resize": "Replace"}},
     {"storage": {"size": 8589934592}},
 ]
 
@@ -66,17 +67,33 @@ def test_a_cluster_that_has_not_formed_can_be_corrected(clusters: Clusters, chan
 
 
 @pytest.mark.parametrize(("change", "sentence"), [pytest.param(*row, id=str(row[0])) for row in CHANGES_AT_NO_TIME])
-def test_storage_and_encryption_never_change(clusters: Clusters, change: dict[str, Any], sentence: str) -> None:
+def test_encryption_never_changes(clusters: Clusters, change: dict[str, Any], sentence: str) -> None:
     name = clusters.name_of(clusters.create(cluster()))
     with pytest.raises(RefusedError) as refusal:
         clusters.patch(name, {"spec": change})
     assert sentence in refusal.value.message
 
 
-def test_a_storage_class_cannot_be_taken_away(clusters: Clusters) -> None:
+def test_a_volume_does_not_shrink_below_what_a_member_has(clusters: Clusters) -> None:
+    name = clusters.formed()
+    clusters.patch(name, {"status": {"storage": "8Gi"}}, subresource="status")
+    clusters.patch(name, {"spec": {"storage": {"size": "900Gi"}}})
+    with pytest.raises(RefusedError, match="a volume cannot shrink: write the former size or a larger one"):
+        clusters.patch(name, {"spec": {"storage": {"size": "7Gi"}}})
+    clusters.patch(name, {"spec": {"storage": {"size": "9Gi"}}})
+    clusters.patch(name, {"spec": {"storage": {"size": "8192Mi"}}})
+
+
+def test_a_volume_that_somebody_expanded_by_hand_keeps_no_status_from_being_written(clusters: Clusters) -> None:
+    name = clusters.formed()
+    clusters.patch(name, {"status": {"storage": "900Gi"}}, subresource="status")
+    clusters.patch(name, {"status": {"phase": "Running"}}, subresource="status")
+    clusters.patch(name, {"spec": {"paused": True}})
+
+
+def test_a_storage_class_can_be_left_to_kubernetes_again(clusters: Clusters) -> None:
     name = clusters.name_of(clusters.create(cluster({"storage": {"className": "fast"}})))
-    with pytest.raises(RefusedError, match="the StorageClass of the volumes cannot be changed"):
-        clusters.patch(name, {"spec": {"storage": {"className": None}}})
+    assert "className" not in clusters.patch(name, {"spec": {"storage": {"className": None}}})["spec"]["storage"]
 
 
 @pytest.mark.parametrize("change", CHANGES_AT_ANY_TIME, ids=str)

@@ -1,13 +1,17 @@
 """Versions of etcd, as people write them and as each wants its flags."""
 
+from pathlib import Path
+
 import pytest
 
 from etcd_operator.etcd.versions import (
+    FLAGS_SINCE_3_6,
     GATES,
     NEWEST,
     Version,
     doubt,
     flags_of,
+    knows_flag,
     needs_snapshot,
     objection,
     parse_version,
@@ -149,3 +153,25 @@ def test_every_gate_is_a_release_of_the_minor_version_before() -> None:
     for minor, gate in GATES.items():
         assert gate.minor == minor - 1
         assert gate <= NEWEST[minor - 1]
+
+
+@pytest.mark.parametrize(
+    ("version", "flag", "known"),
+    [
+        ("3.5.35", "warning-apply-duration", False),
+        ("3.5.35", "experimental-warning-apply-duration", True),
+        ("3.6.16", "warning-apply-duration", True),
+        ("3.6.16", "experimental-warning-apply-duration", True),
+        ("3.7.3", "warning-apply-duration", True),
+        ("3.7.3", "experimental-warning-apply-duration", False),
+        ("3.5.35", "max-txn-ops", True),
+        ("3.7.3", "max-txn-ops", True),
+    ],
+)
+def test_each_version_knows_flags_that_others_do_not(version: str, flag: str, *, known: bool) -> None:
+    assert knows_flag(parse_version(version), flag) is known
+
+
+def test_the_definition_refuses_the_flags_of_the_table() -> None:
+    definition = (Path(__file__).parents[3] / "crds" / "etcdcluster.yaml").read_text()
+    assert f"'^({'|'.join(sorted(FLAGS_SINCE_3_6))})$'" in definition

@@ -80,7 +80,7 @@ def test_a_budget_that_is_no_number_of_pods_counts_as_none(wanted: dict[str, obj
 def claim(phase: str, *, volume: str | None = None, **annotations: str) -> Json:
     """A claim of the first member."""
     meta = a_meta(MEMBERS[0], labels=member_labels(IDENTITY, MEMBERS[0]), owner=None)
-    spec = {"volumeName": volume} if volume else {}
+    spec: Json = {"resources": {"requests": {"storage": "8Gi"}}} | ({"volumeName": volume} if volume else {})
     return object_json(Kind.CLAIM, replace(meta, annotations=annotations), spec=spec, status={"phase": phase})
 
 
@@ -101,6 +101,25 @@ def test_a_claim_tells_for_which_node_its_volume_was_made() -> None:
     body = claim("Bound")
     body["metadata"]["annotations"]["volume.kubernetes.io/selected-node"] = "node-2"
     assert parse.claim(body).node == "node-2"
+
+
+def test_a_claim_tells_what_it_asks_for_and_what_it_has() -> None:
+    body = claim("Bound")
+    body["spec"] |= {"storageClassName": "fast"}
+    body["status"] |= {"capacity": {"storage": "8Gi"}}
+    seen = parse.claim(body)
+    assert (seen.class_name, seen.size, seen.capacity, seen.grows) == ("fast", 8 * 2**30, 8 * 2**30, False)
+    unbound = parse.claim(claim("Pending"))
+    assert (unbound.class_name, unbound.size, unbound.capacity, unbound.grows) == (None, 8 * 2**30, None, False)
+
+
+def test_a_claim_tells_that_it_grows_and_what_kubernetes_says_of_it() -> None:
+    body = claim("Bound")
+    waits = {"type": "FileSystemResizePending", "status": "True", "message": "Waiting for user to (re-)start a pod"}
+    other = {"type": "ModifyingVolume", "status": "True", "message": "of no interest"}
+    body["status"] |= {"capacity": {"storage": "4Gi"}, "conditions": [other, waits]}
+    seen = parse.claim(body)
+    assert (seen.grows, seen.growth) == (True, "Waiting for user to (re-)start a pod")
 
 
 def node(ready: str | None, *, since: str | None = "2026-11-22T11:58:00Z", spec: Json | None = None) -> Json:

@@ -38,10 +38,14 @@ async def read(kube: FakeKube) -> Objects:
     return await kubernetes.read(kube, Nodes(), "shop", "orders", now=LATER)
 
 
-def claim(*, owner: str | None = None, uid: str = IDENTITY.uid, phase: str = "Bound") -> Json:
-    """The claim of MEMBER."""
+def claim(
+    *, owner: str | None = None, uid: str = IDENTITY.uid, phase: str = "Bound", size: str = "8Gi", has: str = "8Gi"
+) -> Json:
+    """The claim of MEMBER, of StorageClass fast."""
     labels = {**member_labels(IDENTITY, MEMBER), CLUSTER_UID: uid}
-    return object_json(Kind.CLAIM, a_meta(MEMBER, labels=labels, owner=owner), status={"phase": phase})
+    spec = {"storageClassName": "fast", "resources": {"requests": {"storage": size}}}
+    status = {"phase": phase} | ({"capacity": {"storage": has}} if phase == "Bound" else {})
+    return object_json(Kind.CLAIM, a_meta(MEMBER, labels=labels, owner=owner), spec=spec, status=status)
 
 
 def service(*, owner: str | None = IDENTITY.uid, uid: str = IDENTITY.uid) -> Json:
@@ -58,6 +62,45 @@ async def test_every_kind_is_listed_with_the_clusters_label_only(kube: FakeKube)
     seen = await read(kube)
     assert (set(seen.pods), set(seen.claims), set(seen.services)) == ({MEMBER}, {MEMBER}, {"orders"})
     assert seen.strangers == ()
+
+
+EXPANSION = [({"allowVolumeExpansion": True}, True), ({"allowVolumeExpansion": False}, False), ({}, False)]
+
+
+@pytest.mark.parametrize(("expands", "known"), EXPANSION)
+async def test_of_a_claim_that_is_too_small_its_class_is_read(
+    kube: FakeKube, expands: dict[str, bool], *, known: bool
+) -> None:
+    kube.put(Kind.CLAIM, claim(size="4Gi", has="4Gi"))
+    body = object_json(Kind.STORAGE_CLASS, a_meta("fast", labels={}, owner=None)) | expands
+    del body["metadata"]["namespace"]
+    kube.put(Kind.STORAGE_CLASS, body)
+    assert (await read(kube)).classes == {"fast": known}
+
+
+async def test_a_class_that_is_not_there_expands_nothing(kube: FakeKube) -> None:
+    kube.put(Kind.CLAIM, claim(size="4Gi", has="4Gi"))
+    assert (await read(kube)).classes == {"fast": False}
+
+
+async def test_a_class_is_not_read_for_nothing(kube: FakeKube) -> None:
+    kube.put(Kind.CLAIM, claim())
+    kube.faults["get", "StorageClass", None] = Unreachable("no answer")
+    assert (await read(kube)).classes == {}
+
+
+async def test_that_classes_may_not_be_read_is_known_as_that(kube: FakeKube) -> None:
+    kube.put(Kind.CLAIM, claim(size="4Gi", has="4Gi"))
+    kube.faults["get", "StorageClass", None] = Refused("storageclasses is forbidden", code=403)
+    assert (await read(kube)).classes == Unknown("storageclasses is forbidden")
+
+
+async def test_a_claim_that_grows_is_explained_by_its_newest_warning(kube: FakeKube) -> None:
+    body = claim(size="8Gi", has="4Gi")
+    kube.put(Kind.CLAIM, body)
+    kube.put(Kind.CORE_EVENT, warning(body, reason="VolumeResizeFailed", message="no room"))
+    (found,) = (await read(kube)).claims.values()
+    assert found.problem == Problem(Cause.STORAGE, "VolumeResizeFailed: no room")
 
 
 async def test_an_object_of_another_uid_is_a_stranger(kube: FakeKube) -> None:

@@ -199,6 +199,13 @@ def test_before_3_7_each_member_writes_a_snapshot_of_entries(oldest: str | None)
     assert plan.reason == "each member writes a snapshot with etcd 3.6.16: etcd 3.7.3 does not read what 3.5 wrote"
 
 
+def test_a_flag_of_the_next_version_waits_until_that_is_accepted() -> None:
+    flags = {"warning-apply-duration": "1s", "max-txn-ops": "9"}
+    seen = with_spec(with_record(STABLE, version="3.5.35"), version="3.6.16", etcd={"extraArgs": flags})
+    assert situation(seen).spec.etcd.extra_args == {"max-txn-ops": "9"}
+    assert situation(with_record(seen, version="3.6.16")).spec.etcd.extra_args == flags
+
+
 def test_a_cluster_that_began_with_3_6_needs_none() -> None:
     assert accepted(with_record(ON, oldest_log="3.6.11")) == "3.7.3"
 

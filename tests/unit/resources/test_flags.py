@@ -32,7 +32,7 @@ def test_the_default_command_line_of_a_first_start() -> None:
         "--listen-metrics-urls=http://0.0.0.0:2381",
         "--initial-cluster-token=0d7c3a52-6a2c-4a3f-9d0e-2f5b8c1e7a90",
         "--initial-cluster-state=new",
-        "--quota-backend-bytes=2147483648",
+        "--quota-backend-bytes=4294967296",
         "--auto-compaction-mode=periodic",
         "--auto-compaction-retention=1h",
         "--snapshot-count=10000",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from etcd_operator.resources.quantity import whole_number
+from etcd_operator.resources.quantity import quantity, whole_number
 
 
 @pytest.mark.parametrize(
-    ("quantity", "number"),
+    ("text", "number"),
     [
         ("0", 0),
         ("1048576", 1_048_576),
@@ -27,11 +27,20 @@ from etcd_operator.resources.quantity import whole_number
         ("1n", 1),
     ],
 )
-def test_a_quantity_is_a_number_rounded_up(quantity: str, number: int) -> None:
-    assert whole_number(quantity) == number
+def test_a_quantity_is_a_number_rounded_up(text: str, number: int) -> None:
+    assert whole_number(text) == number
 
 
 @pytest.mark.parametrize("text", ["", "Gi", "8 Gi", "8gi", "8GiB", "1,5Gi", "eight", "8Gi\n", "--8"])
 def test_what_is_no_quantity_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="for example 8Gi"):
         whole_number(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (1, "1"), (1024, "1Ki"), (3 * 2**29, "1536Mi"), (2**33, "8Gi"), (2**60, "1Ei"), (10**9, "1000000000")],
+)
+def test_a_number_is_written_with_the_largest_unit_that_divides_it(number: int, text: str) -> None:
+    assert quantity(number) == text
+    assert whole_number(text) == number

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from etcd_operator.resources.settings import MADE_FROM, changed_since, made_from
 from tests.builders import a_spec
+
+if TYPE_CHECKING:
+    from etcd_operator.api.cluster import ClusterSpec
 
 SPEC = a_spec()
 CHANGES: dict[str, dict[str, Any]] = {
@@ -25,7 +29,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "pod.topologySpreadConstraints": {"pod": {"topologySpreadConstraints": []}},
     "pod.priorityClassName": {"pod": {"priorityClassName": "high"}},
     "etcd.quota": {"etcd": {"quota": "4Gi"}},
-    "etcd.autoCompaction.mode": {"etcd": {"autoCompaction": {"mode": "Revision", "retention": "1h"}}},
+    "etcd.autoCompaction.mode": {"etcd": {"autoCompaction": {"mode": "Revision"}}},
     "etcd.autoCompaction.retention": {"etcd": {"autoCompaction": {"mode": "Periodic", "retention": "9h"}}},
     "etcd.snapshotCount": {"etcd": {"snapshotCount": 1}},
     "etcd.heartbeatMs": {"etcd": {"heartbeatMs": 99}},
@@ -54,7 +58,20 @@ def test_all_changes_are_named() -> None:
 
 def test_what_does_not_reach_a_pod_is_no_change_of_it() -> None:
     same = a_spec(replicas=5, paused=True, storage={"size": "9Gi"}, recovery={"replaceAfter": "1h"})
-    assert changed_since(made_from(SPEC), same) == ()
+    assert changed_since(made_from(SPEC), on_volume(same, 8)) == ()
+
+
+def on_volume(spec: ClusterSpec, gibibytes: int) -> ClusterSpec:
+    """The spec on a volume of so many GiB."""
+    return replace(spec, storage=replace(spec.storage, holds=gibibytes * 2**30))
+
+
+def test_a_quota_that_follows_the_volume_changes_when_the_volume_has_grown() -> None:
+    grown = a_spec(storage={"size": "16Gi"})
+    assert changed_since(made_from(on_volume(SPEC, 8)), on_volume(grown, 16)) == ("etcd.quota",)
+    assert changed_since(made_from(on_volume(SPEC, 8)), on_volume(SPEC, 9)) == ()
+    written = a_spec(etcd={"quota": "4Gi"}), a_spec(etcd={"quota": "4Gi"}, storage={"size": "16Gi"})
+    assert changed_since(made_from(on_volume(written[0], 8)), on_volume(written[1], 16)) == ()
 
 
 def test_the_order_of_labels_is_no_change() -> None:

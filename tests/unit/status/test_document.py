@@ -31,6 +31,7 @@ from tests.builders import (
     silent,
     with_learner,
     with_newcomers,
+    with_spec,
     with_status,
     without,
 )
@@ -176,6 +177,30 @@ def test_the_plan_is_dated_from_its_first_appearance() -> None:
     assert status_of(later)["plan"]["since"] == "2026-11-22T12:00:00Z"
     other = Plan("RunMembers", "orders-bbbbb has no Pod", later.cluster.record)
     assert status_of(later, other)["plan"]["since"] == "2026-11-22T13:00:00Z"
+
+
+def test_what_the_operator_chose_stands_there_with_the_reason_for_the_smallest_volume() -> None:
+    grown = having(with_spec(STABLE, storage={"size": "16Gi"}), a_claim(MEMBERS[0], size="16Gi"))
+    chosen = {choice["setting"]: choice for choice in status_of(grown)["tuning"]}
+    assert chosen["etcd.quota"] == {
+        "setting": "etcd.quota",
+        "value": "4Gi",
+        "reason": "half of the volume of 8Gi: logs, snapshots and defragmentation need the rest",
+    }
+    assert set(chosen) > {"etcd.quota", "etcd.snapshotCount"}
+
+
+def test_below_what_the_largest_volume_was_asked_to_hold_the_spec_cannot_go() -> None:
+    assert status_of(having(STABLE, a_claim(MEMBERS[0], size="16Gi", capacity="8Gi")))["storage"] == "16Gi"
+    unbound = replace(a_claim(MEMBERS[0], size="900Gi"), bound=False)
+    assert status_of(having(STABLE, unbound))["storage"] == "8Gi"
+    assert "storage" not in status_of(an_observation(Stage.NAMED))
+
+
+def test_what_is_likely_to_make_trouble_is_said() -> None:
+    assert "warning" not in status_of(STABLE)
+    tight = with_spec(STABLE, resources={"limits": {"memory": "1Gi"}}, etcd={"quota": "2Gi"})
+    assert "below etcd's quota" in status_of(tight)["warning"]
 
 
 def test_no_secret_is_in_the_status() -> None:
