@@ -14,7 +14,7 @@ from e2e.cluster.errors import LocalClusterError
 
 REF = "localhost/etcd-operator:dev"
 CHECKOUT = Path(__file__).resolve().parents[2]
-CONSTRAINTS = CHECKOUT / "constraints" / "runtime.txt"
+CONSTRAINTS = Path("constraints", "runtime.txt")
 BASE = f"python:{versions.OPERATOR_PYTHON}-slim"
 BASE_PACKAGES = ("ca-certificates", "python3", "python3-venv")
 PIP = (sys.executable, "-m", "pip")
@@ -22,18 +22,18 @@ PIP = (sys.executable, "-m", "pip")
 C_LIBRARIES = range(17, 42)
 
 
-def build(ref: str = REF) -> str:
-    """Build the operator's image from the checkout under the name `ref`, in the local Docker engine; return `ref`.
+def build(ref: str = REF, *, checkout: Path = CHECKOUT) -> str:
+    """Build the operator's image from a checkout under the name `ref`, in the local Docker engine; return `ref`.
 
     Takes seconds when only the operator changed. Raises LocalClusterError with the end of the build's output.
     """
     base = _base()
-    dependencies = _dependencies()
+    dependencies = _dependencies(checkout / CONSTRAINTS)
     with tempfile.TemporaryDirectory(dir=cache.folder("tmp")) as folder:
         context = Path(folder)
-        shutil.copy(CHECKOUT / "Dockerfile", context)
+        shutil.copy(checkout / "Dockerfile", context)
         shutil.copytree(dependencies, context / "wheels" / "dependencies")
-        _project(context / "wheels" / "project")
+        _project(checkout, context / "wheels" / "project")
         with progress.step(f"Building {ref}", usually=3):
             _build(context, base, ref)
     return ref
@@ -58,13 +58,13 @@ def _base() -> str:
     return ref
 
 
-def _dependencies() -> Path:
-    """Return a folder of the wheels that constraints/runtime.txt pins, for the image's Python and not for ours."""
+def _dependencies(constraints: Path) -> Path:
+    """Return a folder of the wheels that `constraints` pins, for the image's Python and not for ours."""
     machine = platform.machine()
     platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in C_LIBRARIES]
 
     choice = (
-        "--no-deps", "--require-hashes", "--requirement", CONSTRAINTS, "--only-binary=:all:", "--implementation=cp",
+        "--no-deps", "--require-hashes", "--requirement", constraints, "--only-binary=:all:", "--implementation=cp",
         f"--python-version={versions.OPERATOR_PYTHON}", f"--platform=linux_{machine}",
     )  # fmt: skip
 
@@ -74,13 +74,13 @@ def _dependencies() -> Path:
         with progress.step("Downloading the operator's dependencies", usually=15):
             logged([*PIP, "download", "--dest", into, *choice, *platforms], log=log)
 
-    key = cache.digest(versions.OPERATOR_PYTHON, machine, repr(C_LIBRARIES), files=[CONSTRAINTS])
+    key = cache.digest(versions.OPERATOR_PYTHON, machine, repr(C_LIBRARIES), files=[constraints])
     return cache.keep("wheels", key, download)
 
 
-def _project(into: Path) -> None:
+def _project(checkout: Path, into: Path) -> None:
     into.mkdir(parents=True)
     log = cache.log_file("wheel")
     log.unlink(missing_ok=True)
     with progress.step("Building the operator's wheel", usually=2):
-        logged([*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", into, CHECKOUT], log=log)
+        logged([*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", into, checkout], log=log)

@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.render import CHART, NAMESPACE
+from deploy.render import CHART, NAMESPACE, ROOT
 from e2e.cluster import Cluster, NotOurClusterError, binaries, engine, operator_image
 from e2e.support.kube import Json, Kind, Kube, path
 from e2e.support.nodes import signal_container
@@ -21,6 +22,9 @@ RELEASE = LEASE = "etcd-operator"
 SELECTOR = f"app.kubernetes.io/instance={RELEASE}"
 REPLICAS = 2
 CONTAINER = "operator"
+FORMER = "localhost/etcd-operator:former"
+"""The image of an operator that takes the place of the present one for a while."""
+
 IDLE = 3.0
 """Seconds without a write after which a leader is at rest: longer than any pause between two steps of one plan."""
 
@@ -44,30 +48,42 @@ class Operator:
         On a cluster that was not made here, its nodes must have the image, or be able to pull it: $OPERATOR_IMAGE.
         """
         operator = cls(cluster, kube)
-        reference, image_id = _image(cluster, loaded=operator._image_id())
-        repository, _, tag = reference.rpartition(":")
-        operator._helm(
-            "upgrade", RELEASE, str(CHART), "--install", "--create-namespace", f"--namespace={NAMESPACE}",
-            f"--set=image.repository={repository}", f"--set=image.tag={tag}", f"--set=replicas={REPLICAS}",
-            f"--set-string=podAnnotations.{IMAGE_ID}={image_id}", "--wait", "--timeout=90s",
-        )  # fmt: skip
-        operator._settled(REPLICAS)
+        operator._run(CHART, *_image(cluster, loaded=operator._image_id()))
         return operator
 
     def uninstall(self) -> None:
         """Take the operator away; the definition of EtcdCluster and the clusters stay."""
         self._helm("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--wait", "--ignore-not-found")
 
+    @contextmanager
+    def replaced_by(self, checkout: Path) -> Iterator[None]:
+        """The operator of another checkout runs inside, by its own chart; afterwards the one from before, in any case.
+
+        The definition of EtcdCluster changes with them, as for a user who upgrades the chart; every cluster stays.
+        Raises NotOurClusterError where nodes cannot be given its image.
+        """
+        chart = checkout / CHART.relative_to(ROOT)
+        operator_image.build(FORMER, checkout=checkout)
+        self.cluster.load_image(FORMER)
+        present = self.image(), self._image_id()
+        try:
+            self._run(chart, FORMER, _id(FORMER))
+            yield
+        finally:
+            self._run(CHART, *present)
+
     def pods(self) -> list[Json]:
         """Return the operator's Pods."""
         return self.kube.list(Kind.POD, NAMESPACE, labels=SELECTOR)
 
+    def image(self) -> str:
+        """Return the name of the image that it is asked to run."""
+        (container,) = self.kube.get(Kind.DEPLOYMENT, NAMESPACE, RELEASE)["spec"]["template"]["spec"]["containers"]
+        return str(container["image"])
+
     def leader(self) -> str:
         """Return the name of the Pod that holds the Lease; raises LookupError when nobody does."""
-        holder = self.holder()
-        if not holder:
-            raise LookupError("nobody holds the Lease")
-        return holder.rpartition("_")[0]
+        return _pod(self.holder())
 
     def holder(self) -> str:
         """Return the identity of the process that holds the Lease, different for each start; "" when nobody does."""
@@ -76,6 +92,21 @@ class Operator:
     def signal(self, pod: str, signal: str) -> None:
         """Send `signal` (`SIGKILL`, `SIGSTOP`, `SIGCONT`) to the operator's process in the Pod, from its node."""
         signal_container(self.cluster, self.kube.get(Kind.POD, NAMESPACE, pod), CONTAINER, signal)
+
+    def kill_leader(self) -> str:
+        """Kill the process that leads, and return its identity once another one leads.
+
+        Its Pod is replaced, and with it its count of restarts, for which the kubelet would make the next one wait.
+        """
+        killed = self.holder()
+        self.signal(_pod(killed), "SIGKILL")
+        self.kube.delete(Kind.POD, NAMESPACE, _pod(killed))
+
+        def another_leads() -> None:
+            assert self.holder() not in {"", killed}, f"{killed} was killed, and no other takes its Lease"
+
+        eventually(another_leads, within=30, every=0.1)
+        return killed
 
     def renew(self, pod: str) -> None:
         """Replace one Pod, and with it its count of restarts, for which the kubelet would make the next one wait."""
@@ -145,6 +176,16 @@ class Operator:
         done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
         assert done.returncode == 0, f"helm failed: {done.stderr.strip()}\n{self.log()}"
 
+    def _run(self, chart: Path, reference: str, image_id: str) -> None:
+        """Install or upgrade `chart` with this image, and return when it leads."""
+        repository, _, tag = reference.rpartition(":")
+        self._helm(
+            "upgrade", RELEASE, str(chart), "--install", "--create-namespace", f"--namespace={NAMESPACE}",
+            f"--set=image.repository={repository}", f"--set=image.tag={tag}", f"--set=replicas={REPLICAS}",
+            f"--set-string=podAnnotations.{IMAGE_ID}={image_id}", "--wait", "--timeout=90s",
+        )  # fmt: skip
+        self._settled(REPLICAS)
+
     def _image_id(self) -> str:
         found = self.kube.find(Kind.DEPLOYMENT, NAMESPACE, RELEASE)
         if found is None:
@@ -163,16 +204,26 @@ class Operator:
         eventually(check, within=120)
 
 
+def _pod(holder: str) -> str:
+    if not holder:
+        raise LookupError("nobody holds the Lease")
+    return holder.rpartition("_")[0]
+
+
 def _image(cluster: Cluster, *, loaded: str) -> tuple[str, str]:
     """Return the image's name and ID, after giving it to nodes that have another one."""
     given = os.environ.get("OPERATOR_IMAGE")
     if given:
         return given, given
     reference = operator_image.build()
-    image_id = str(engine.client().images.get(reference).id)
+    image_id = _id(reference)
     if image_id != loaded:
         try:
             cluster.load_image(reference)
         except NotOurClusterError as error:
             raise NotOurClusterError(f"{error}; then set OPERATOR_IMAGE to its name") from error
     return reference, image_id
+
+
+def _id(reference: str) -> str:
+    return str(engine.client().images.get(reference).id)
