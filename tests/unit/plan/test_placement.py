@@ -15,6 +15,7 @@ from etcd_operator.resources.kinds import Kind
 from tests.builders import (
     MEMBERS,
     Stage,
+    a_claim,
     a_member,
     a_node,
     a_pod,
@@ -23,10 +24,12 @@ from tests.builders import (
     led_by,
     listing,
     losing,
+    mute,
     on_nodes,
     saying,
     silent,
     with_record,
+    with_spec,
     without,
 )
 from tests.unit.plan.decide import situation
@@ -181,6 +184,17 @@ def test_leadership_goes_to_a_cordoned_node_rather_than_nowhere() -> None:
 def test_leadership_stays_where_nobody_else_can_take_it() -> None:
     assert heir(silent(APART, B, C, D, E)) is None
     assert heir(an_observation(Stage.STABLE, members=1)) is None
+
+
+def test_leadership_does_not_go_to_one_that_serves_no_clients_yet() -> None:
+    assert heir(mute(silent(APART, C, D, E), B)) is None
+
+
+def test_one_that_is_to_have_another_volume_leaves_before_those_that_have_it() -> None:
+    change = {"storage": {"size": "16Gi", "resize": "Replace"}}
+    seen = replace(with_spec(FIVE, **change), classes={"standard": False})
+    assert cheapest(having(seen, *(a_claim(name, size="16Gi") for name in (A, B, C, E)))) == D
+    assert cheapest(silent(having(seen, *(a_claim(name, size="16Gi") for name in (A, B, C, E))), B)) == B
 
 
 def test_the_leader_is_not_its_own_successor() -> None:
