@@ -120,6 +120,11 @@ class Claim:
     growth: str = ""
 
     @property
+    def holds(self) -> int:
+        """How many bytes it has or is about to have: a volume may be larger than its claim asks for."""
+        return max(self.size, self.capacity or 0)
+
+    @property
     def grows(self) -> bool:
         """Whether Kubernetes was asked to expand its volume, and has not done so."""
         return self.capacity is not None and self.capacity < self.size
@@ -185,6 +190,7 @@ class Departure(StrEnum):
     SCALE_IN = "ScaleIn"
     DATA_LOST = "DataLost"
     NODE_LOST = "NodeLost"
+    VOLUME = "Volume"
 
 
 @dataclass(frozen=True, slots=True)

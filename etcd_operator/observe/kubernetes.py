@@ -86,12 +86,13 @@ async def read(kube: Kube, nodes: Nodes, namespace: str, name: str, *, now: date
 
 
 async def _classes(kube: Kube, cluster: Cluster, claims: Iterable[Claim]) -> dict[str, bool] | Unknown:
-    """Whether the StorageClasses of claims that are too small let volumes expand; one that is not there does not.
+    """Whether the StorageClasses of members' volumes that are too small let them expand; one that is gone does not.
 
     `Unknown` where the operator has no rights to read them. Raises KubeError when one could not be read.
     """
     size = whole_number(cluster.spec.storage.size)
-    names = sorted({claim.class_name for claim in claims if claim.class_name and claim.size < size})
+    small = (claim for claim in claims if claim.member in cluster.record.members and claim.holds < size)
+    names = sorted({claim.class_name for claim in small if claim.class_name})
     try:
         return dict(zip(names, await asyncio.gather(*(_expands(kube, name) for name in names)), strict=True))
     except Refused as error:

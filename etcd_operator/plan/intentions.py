@@ -92,18 +92,44 @@ def _removal(situation: Situation, listed: Membership) -> Removal | None:
         return record.removing
     if len(record.members) > spec.replicas:
         leaver = cheapest_to_lose(situation, listed)
-        if leaver is None or not may_leave(listed, leaver):
+        if leaver is None or not may_leave(listed, leaver) or _has_just_come(situation, listed, leaver):
             return None
         too_many = f"{spec.replicas} members are asked for, and there are {len(record.members)}"
         why = replaceable(situation, leaver) or too_many
         return Removal(leaver, Departure.SCALE_IN, why)
-    if not may_remove_dead(listed.size, len(listed.healthy)):
-        return None
-    for name in record.members:
+    return _of_the_dead(situation, listed) if may_remove_dead(listed.size, len(listed.healthy)) else None
+
+
+def _of_the_dead(situation: Situation, listed: Membership) -> Removal | None:
+    for name in situation.record.members:
         lost = loss(situation, name)
         if lost is not None and lost.due(situation.seen.at):
             return Removal(name, lost.cause, lost.reason)
+        why = _useless(situation, listed, name)
+        if why is not None:
+            return Removal(name, Departure.VOLUME, why)
     return None
+
+
+def _has_just_come(situation: Situation, listed: Membership, member: str) -> bool:
+    """Whether `member` is one too many only because others make way for such as it: its vote is seconds old."""
+    pod = situation.seen.pods.get(member)
+    gets_on = pod is not None and pod.problem is None and loss(situation, member) is None
+    others = any(replaceable(situation, name) for name in situation.record.members)
+    return member not in listed.healthy and gets_on and others and replaceable(situation, member) is None
+
+
+def _useless(situation: Situation, listed: Membership, member: str) -> str | None:
+    """Why a member that does not run is replaced although its data may be there: because of its volume.
+
+    It never had one, or the user wants another one in its place, as where the disk is full.
+    """
+    pod = situation.seen.pods.get(member)
+    if member in listed.healthy or pod is None or pod.problem is None:
+        return None
+    if waits_in_vain(situation, member):
+        return f"{member} waits for a volume that nobody asks for any more"
+    return replaceable(situation, member)
 
 
 def _still_holds(situation: Situation, listed: Membership, chosen: Removal) -> bool:
@@ -122,6 +148,8 @@ def _still_holds(situation: Situation, listed: Membership, chosen: Removal) -> b
             return name not in listed.healthy
         case Departure.NODE_LOST:
             return name not in listed.healthy and not node_is_back(situation, name)
+        case Departure.VOLUME:
+            return _useless(situation, listed, name) is not None
 
 
 def _with_newcomers(situation: Situation, listed: Membership, record: Record) -> Record:

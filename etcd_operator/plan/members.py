@@ -158,7 +158,7 @@ def _stays_away(situation: Situation, member: str) -> bool:
             return membership(situation) is not None
         case Departure.DATA_LOST:
             return True
-        case Departure.NODE_LOST:
+        case Departure.NODE_LOST | Departure.VOLUME:
             return False
 
 

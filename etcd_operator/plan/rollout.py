@@ -41,6 +41,11 @@ DISMISSAL = timedelta(seconds=1.1)
 and it may just have written that the one before is back."""
 
 
+IMPATIENCE = timedelta(seconds=10)
+"""For how long a member takes no clients because the one before is back in etcd, and not ready: that takes two seconds,
+or for ever where nobody asks its probe."""
+
+
 @dataclass(frozen=True, slots=True)
 class Roll:
     """The member whose Pod is made anew next, and why.
@@ -84,8 +89,16 @@ def next_roll(situation: Situation, listed: Membership) -> Roll | None:
     others = [name for name in situation.record.members if name != member]
     serving = {name for name in others if _serves(situation, listed, name)}
     awaited = tuple(name for name in others if name not in serving and member in listed.healthy)
-    dismissible = not awaited or (bool(serving) and all(_is_back(listed, name) for name in awaited))
+    dismissible = not awaited or (
+        bool(serving) and all(_is_back(listed, name) for name in awaited) and not _waited_long(situation, member)
+    )
     return Roll(member, _reason(situation, changed[member]), awaited, dismissible)
+
+
+def _waited_long(situation: Situation, member: str) -> bool:
+    """Whether clients were sent away from `member` so long ago that it had better take them meanwhile."""
+    dismissed = situation.seen.pods[member].dismissed
+    return dismissed is not None and situation.seen.at - dismissed > IMPATIENCE
 
 
 def _reason(situation: Situation, changed: tuple[str, ...]) -> str:
@@ -99,7 +112,9 @@ def is_next(situation: Situation, member: str) -> bool:
     """Whether the member is about to be stopped for a moment, so that clients are better off elsewhere."""
     listed = membership(situation)
     roll = None if listed is None else next_roll(situation, listed)
-    return roll is not None and roll.member == member and roll.dismissible
+    if listed is None or roll is None or roll.member != member:
+        return False
+    return roll.dismissible and _quorum_stands(listed, member)
 
 
 def roll(situation: Situation) -> Plan | None:

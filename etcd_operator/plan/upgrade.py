@@ -71,6 +71,9 @@ def _corrected(situation: Situation, listed: Membership | None) -> Plan | None:
         lowest = str(min(running_version(status.version) for status in listed.statuses.values()))
         words = f"no member runs etcd {record.version} any more, and no data is stored for it"
         return Plan("AcceptVersion", words, replace(record, version=lowest, former=None), wake_after=0)
+    if listed is not None and _is_over(situation, listed):
+        words = f"every member runs etcd {record.version}: the way back to {record.former} is a downgrade"
+        return Plan("AcceptVersion", words, replace(record, former=None), wake_after=0)
     if record.snapshots and _needs_no_snapshots(situation):
         words = f"members run etcd {record.version}: no snapshots are needed for the version that is asked for"
         return Plan("AcceptVersion", words, replace(record, snapshots=False), wake_after=0)
@@ -94,6 +97,15 @@ def _is_void(situation: Situation, listed: Membership, accepted: str) -> bool:
         and _is_lower(listed, accepted)
         and not _is_stored_for(listed, accepted)
     )
+
+
+def _is_over(situation: Situation, listed: Membership) -> bool:
+    """Whether every member runs the minor version that was accepted, so that none has data for the former one."""
+    record = situation.record
+    if record.former is None or record.version is None or _minor(record.former) == _minor(record.version):
+        return False
+    running = {_minor(status.version) for status in listed.statuses.values()}
+    return listed.serving >= {*record.members, *listed.voters} and running == {_minor(record.version)}
 
 
 def _needs_no_snapshots(situation: Situation) -> bool:

@@ -35,18 +35,26 @@ def grow(situation: Situation) -> Plan | None:
     """
     if not situation.record.formed:
         return None
+    asked = whole_number(situation.spec.storage.size)
     claims = {name: claim for name in situation.record.members if (claim := situation.seen.claims.get(name))}
     for name, claim in claims.items():
-        if claim.grows:
+        if claim.grows and claim.size <= asked:
             words = f"waiting for the volume of {name} to have {quantity(claim.size)}"
             return wait(situation, _ACTION, ": ".join(filter(None, (words, claim.growth))))
     for name, claim in claims.items():
-        if _is_small(situation, claim) and unfit(situation, name) is None and not claim.meta.deleting:
+        if _is_to_grow(situation, claim) and unfit(situation, name) is None and not claim.meta.deleting:
             size = situation.spec.storage.size
-            why = f"the volume of {name} has {quantity(claim.size)}, and {size} is asked for"
+            why = f"the volume of {name} is to have {size} in place of {quantity(claim.size)}"
             patch = {"spec": {"resources": {"requests": {"storage": size}}}}
             return take(situation, _ACTION, Patch(Kind.CLAIM, claim.meta, patch, why))
     return None
+
+
+def _is_to_grow(situation: Situation, claim: Claim) -> bool:
+    """Whether Kubernetes is to be asked for another size; a volume that does not reach one may be asked for less."""
+    asked = whole_number(situation.spec.storage.size)
+    too_much = claim.grows and claim.size > asked > (claim.capacity or 0)
+    return claim.bound and (too_much or _is_small(situation, claim))
 
 
 def unfit(situation: Situation, member: str) -> str | None:
@@ -57,7 +65,7 @@ def unfit(situation: Situation, member: str) -> str | None:
     if _is_of_another_class(situation, claim):
         return f"its volume is of StorageClass {claim.class_name or 'none'}, and {storage.class_name} is asked for"
     if _is_small(situation, claim) and not _may_expand(situation, claim):
-        words = f"its volume has {quantity(claim.size)}, and {storage.size} is asked for"
+        words = f"its volume has {quantity(claim.holds)}, and {storage.size} is asked for"
         return f"{words}, which StorageClass {claim.class_name or 'none'} cannot expand it to"
     return None
 
@@ -84,7 +92,7 @@ def _is_of_another_class(situation: Situation, claim: Claim) -> bool:
 
 
 def _is_small(situation: Situation, claim: Claim) -> bool:
-    return claim.size < whole_number(situation.spec.storage.size)
+    return claim.holds < whole_number(situation.spec.storage.size)
 
 
 def _may_expand(situation: Situation, claim: Claim) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from etcd_operator.api import GROUP
-from etcd_operator.resources.tuning import AUTO, volume
+from etcd_operator.resources.tuning import AUTO, LARGEST_QUOTA, volume
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import ClusterSpec, Json
@@ -55,7 +55,7 @@ def _settings(spec: ClusterSpec) -> Json:
     }
     settings: Json = json.loads(json.dumps({"version": spec.version, "resources": spec.resources, **of_parts}))
     if spec.etcd.quota == AUTO:
-        settings["etcd.quota"] = f"{AUTO} on {volume(spec)}"
+        settings["etcd.quota"] = f"{AUTO} on {min(volume(spec), 2 * LARGEST_QUOTA)}"
     return settings
 
 

@@ -119,7 +119,9 @@ def _quota(spec: ClusterSpec) -> tuple[int, str]:
     if limit is not None:
         bounds.append((limit // 2, f"half of the memory limit of {quantity(limit)}"))
     size, reason = min(bounds)
-    return max(size // _MEBIBYTE * _MEBIBYTE, SMALLEST_QUOTA), reason
+    if size < SMALLEST_QUOTA:
+        return SMALLEST_QUOTA, f"the smallest that makes sense: {reason}"
+    return size // _MEBIBYTE * _MEBIBYTE, reason
 
 
 def _memory_limit(spec: ClusterSpec) -> int | None:

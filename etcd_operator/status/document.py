@@ -62,7 +62,7 @@ def build(seen: Observation, plan: Plan, *, blocked: tuple[Blocked, ...], memory
         "clientService": identity.client_service,
         "clientSecret": identity.client_secret,
         "onDelete": _on_delete(seen),
-        "storage": _storage(seen),
+        "storage": quantity(max(volumes)) if (volumes := _volumes(seen, record)) else None,
         "tuning": _tuning(seen, record),
         "warning": warning(cluster.spec),
         "lastSeen": of_all(memory, cluster.status) if lost else None,
@@ -150,17 +150,16 @@ def _on_delete(seen: Observation) -> OnDelete | None:
     return OnDelete.DELETE if owned else OnDelete.RETAIN
 
 
-def _storage(seen: Observation) -> str | None:
-    """What the largest volume was asked to hold, below which the spec cannot go."""
-    sizes = [claim.size for claim in seen.claims.values() if claim.bound]
-    return quantity(max(sizes)) if sizes else None
+def _volumes(seen: Observation, record: Record) -> list[int]:
+    """What the members' volumes hold, in bytes."""
+    claims = (seen.claims.get(name) for name in record.members)
+    return [claim.capacity for claim in claims if claim is not None and claim.capacity is not None]
 
 
 def _tuning(seen: Observation, record: Record) -> list[Json]:
     """What the operator chose, for the version in force and the smallest volume of a member."""
     spec = seen.cluster.spec
-    volumes = [claim.capacity for claim in seen.claims.values() if claim.capacity is not None]
-    storage = replace(spec.storage, holds=min(volumes, default=None))
+    storage = replace(spec.storage, holds=min(_volumes(seen, record), default=None))
     in_force = replace(spec, version=record.version or spec.version, storage=storage)
     return [{"setting": choice.setting, "value": choice.value, "reason": choice.reason} for choice in choices(in_force)]
 

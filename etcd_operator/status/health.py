@@ -59,7 +59,8 @@ def health(seen: Observation) -> Health:
 
 def is_asleep(seen: Observation, state: Health) -> bool:
     """Whether no quorum serves because no members are asked for."""
-    return not seen.cluster.spec.replicas and (state.quorate is False or not seen.pods)
+    stops = all(pod.meta.deleting for pod in seen.pods.values())
+    return not seen.cluster.spec.replicas and (state.quorate is False or (stops and not state.quorate))
 
 
 def members(seen: Observation) -> list[tuple[str, Member | None]]:

@@ -253,13 +253,13 @@ INTENTIONS = of(
     ),
     (
         "a member leaves only while a quorum stands without it",
-        "if leaver is None or not may_leave(listed, leaver):",
-        "if leaver is None:",
+        "if leaver is None or not may_leave(listed, leaver) or",
+        "if leaver is None or",
     ),
     (
         "a lost member is chosen only by a healthy quorum",
-        "    if not may_remove_dead(listed.size, len(listed.healthy)):\n        return None\n",
-        "",
+        "_of_the_dead(situation, listed) if may_remove_dead(listed.size, len(listed.healthy)) else None",
+        "_of_the_dead(situation, listed)",
     ),
     (
         "a lost node is waited for",
@@ -290,6 +290,23 @@ INTENTIONS = of(
         "newcomers that are too many are given up",
         "not _at_gate(situation, name)))[:missing]",
         "not _at_gate(situation, name)))",
+    ),
+    ("a voter that has just come is not the one too many", " or _has_just_come(situation, listed, leaver):", ":"),
+    (
+        "a newcomer that does not get on may be",
+        "    return member not in listed.healthy and gets_on and",
+        "    return member not in listed.healthy and",
+    ),
+    ("who is one too many for another reason leaves", "and gets_on and others and", "and gets_on and"),
+    (
+        "one that serves is not replaced for its volume as the dead are",
+        "    if member in listed.healthy or pod is None or",
+        "    if pod is None or",
+    ),
+    (
+        "one that starts is not replaced as the dead are",
+        " or pod is None or pod.problem is None:\n        return None\n    if waits",
+        ":\n        return None\n    if waits",
     ),
     ("a lost newcomer is given up", " or _is_lost(situation, newcomer):", ":"),
     ("a newcomer that waits for a volume of former days is given up", "waits_in_vain(situation, newcomer) or ", ""),

@@ -41,8 +41,8 @@ MEMBERS = of(
     ("one that was stopped to leave stays away", "return membership(situation) is not None", "return False"),
     (
         "one on a lost node may come back",
-        "        case Departure.NODE_LOST:\n            return False",
-        "        case Departure.NODE_LOST:\n            return True",
+        "        case Departure.NODE_LOST | Departure.VOLUME:\n            return False",
+        "        case Departure.NODE_LOST | Departure.VOLUME:\n            return True",
     ),
     ("a Pod is deleted once", "if reason and not pod.meta.deleting:", "if reason:"),
     ("no Pod uses a claim that goes", "claim is not None and not claim.meta.deleting and", "claim is not None and"),

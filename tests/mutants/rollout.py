@@ -98,20 +98,26 @@ ROLLOUT = of(
     ("a leader hands over first", " if pod.member == listed.leader else None", " if not pod else None"),
     (
         "clients are sent elsewhere only for the next one",
-        "roll.member == member and roll.dismissible",
-        "roll.dismissible",
+        "if listed is None or roll is None or roll.member != member:",
+        "if listed is None or roll is None:",
     ),
     (
         "who was sent elsewhere too early is let in again",
-        "roll.member == member and roll.dismissible",
-        "roll.member == member",
+        "return roll.dismissible and _quorum_stands",
+        "return _quorum_stands",
     ),
+    (
+        "a voter that cannot be rolled takes clients",
+        "dismissible and _quorum_stands(listed, member)",
+        "dismissible",
+    ),
+    ("nobody waits for ever without clients", " and not _waited_long(situation, member)", ""),
     (
         "nobody is sent elsewhere before etcd has the others back",
         "    if not following.dismissible:\n        return _awaiting(situation, following)\n",
         "",
     ),
-    ("clients have somewhere else to go", "(bool(serving) and all(", "(all("),
+    ("clients have somewhere else to go", "bool(serving) and all(", "all("),
     ("etcd has all others back", "all(_is_back(listed, name) for name in awaited)", "bool(awaited)"),
     (
         "a proxy that was busy has time, too",

@@ -27,6 +27,21 @@ WAYS = of(
 UPGRADE = of(
     "plan/upgrade.py",
     (
+        "the former version is a way back as long as a member is silent",
+        "return listed.serving >= {*record.members, *listed.voters} and running == {_minor(record.version)}",
+        "return running == {_minor(record.version)}",
+    ),
+    (
+        "it is one as long as a member runs it",
+        "listed.voters} and running == {_minor(record.version)}",
+        "listed.voters}",
+    ),
+    (
+        "another release of the same minor version stays a way back",
+        " or _minor(record.former) == _minor(record.version):",
+        ":",
+    ),
+    (
         "nothing is accepted that is refused",
         "if record.formed and refusal(situation, listed) is not None:",
         "if not record:",

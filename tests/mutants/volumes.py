@@ -7,8 +7,13 @@ from tests.mutants.mutation import of
 VOLUMES = of(
     "plan/volumes.py",
     ("before the formation no volume is touched", "    if not situation.record.formed:\n        return None\n", ""),
-    ("one volume grows after the other", "        if claim.grows:\n", "        if claim.lost:\n"),
-    ("no volume shrinks", "return claim.size < whole_number(", "return claim.size != whole_number("),
+    ("one volume grows after the other", "if claim.grows and claim.size <= asked:\n", "if claim.lost:\n"),
+    ("nobody waits for what nobody asks for", "if claim.grows and claim.size <= asked:\n", "if claim.grows:\n"),
+    ("no volume shrinks", "return claim.holds < whole_number(", "return claim.holds != whole_number("),
+    ("a claim without a volume is not touched", "return claim.bound and (too_much", "return (too_much"),
+    ("a volume that cannot become so large is asked for less", "claim.bound and (too_much or ", "claim.bound and ("),
+    ("none is asked for less than it has", "claim.size > asked > (claim.capacity or 0)", "claim.size > asked"),
+    ("a volume that is larger than its claim is as good as any", "return claim.holds <", "return claim.size <"),
     ("what cannot be expanded is not tried", " and unfit(situation, name) is None and", " and"),
     ("a claim that goes is left alone", " and not claim.meta.deleting:\n            size", ":\n            size"),
     (

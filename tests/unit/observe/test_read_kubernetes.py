@@ -64,6 +64,12 @@ async def test_every_kind_is_listed_with_the_clusters_label_only(kube: FakeKube)
     assert seen.strangers == ()
 
 
+def put_too_small(kube: FakeKube, *, member: str = MEMBER) -> None:
+    """A claim of half the size that is asked for, in a cluster of which `member` is a member."""
+    kube.put(Kind.CLUSTER, cluster_json(status={"membership": {"members": [member]}}))
+    kube.put(Kind.CLAIM, claim(size="4Gi", has="4Gi"))
+
+
 EXPANSION = [({"allowVolumeExpansion": True}, True), ({"allowVolumeExpansion": False}, False), ({}, False)]
 
 
@@ -71,7 +77,7 @@ EXPANSION = [({"allowVolumeExpansion": True}, True), ({"allowVolumeExpansion": F
 async def test_of_a_claim_that_is_too_small_its_class_is_read(
     kube: FakeKube, expands: dict[str, bool], *, known: bool
 ) -> None:
-    kube.put(Kind.CLAIM, claim(size="4Gi", has="4Gi"))
+    put_too_small(kube)
     body = object_json(Kind.STORAGE_CLASS, a_meta("fast", labels={}, owner=None)) | expands
     del body["metadata"]["namespace"]
     kube.put(Kind.STORAGE_CLASS, body)
@@ -79,7 +85,7 @@ async def test_of_a_claim_that_is_too_small_its_class_is_read(
 
 
 async def test_a_class_that_is_not_there_expands_nothing(kube: FakeKube) -> None:
-    kube.put(Kind.CLAIM, claim(size="4Gi", has="4Gi"))
+    put_too_small(kube)
     assert (await read(kube)).classes == {"fast": False}
 
 
@@ -90,9 +96,14 @@ async def test_a_class_is_not_read_for_nothing(kube: FakeKube) -> None:
 
 
 async def test_that_classes_may_not_be_read_is_known_as_that(kube: FakeKube) -> None:
-    kube.put(Kind.CLAIM, claim(size="4Gi", has="4Gi"))
+    put_too_small(kube)
     kube.faults["get", "StorageClass", None] = Refused("storageclasses is forbidden", code=403)
     assert (await read(kube)).classes == Unknown("storageclasses is forbidden")
+
+
+async def test_of_a_claim_that_a_member_left_behind_no_class_is_read(kube: FakeKube) -> None:
+    put_too_small(kube, member=MEMBERS[1])
+    assert (await read(kube)).classes == {}
 
 
 async def test_a_claim_that_grows_is_explained_by_its_newest_warning(kube: FakeKube) -> None:

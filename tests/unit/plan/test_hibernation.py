@@ -119,3 +119,8 @@ def test_with_another_number_they_come_back_first() -> None:
         plan = decide(with_spec(stopped(STABLE), replicas=replicas))
         assert {f"create Pod {name}" for name in ALL} <= done(plan)
         assert plan.record == STABLE.cluster.record
+
+
+def test_a_cluster_that_is_paused_is_not_stopped() -> None:
+    plan = decide(with_spec(STABLE, replicas=0, paused=True))
+    assert (plan.action, plan.steps) == ("Paused", ())

@@ -15,7 +15,7 @@ from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Cause, Departure, Problem, Removal
 from etcd_operator.plan.members import admit
 from etcd_operator.plan.model import Delete, MoveLeader, Patch
-from etcd_operator.plan.rollout import DISMISSAL, roll
+from etcd_operator.plan.rollout import DISMISSAL, IMPATIENCE, roll
 from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
@@ -133,6 +133,24 @@ def test_then_its_clients_are_sent_elsewhere_and_it_waits_until_the_one_before_s
     assert waits(rolled(then)) == f"{B} is made anew as soon as {A} serves: resources changed"
     admitted = admit(situation(then))
     assert admitted is None or f"patch Pod {B}" not in done(admitted)
+
+
+def test_who_has_waited_long_takes_clients_again() -> None:
+    seen = having(BACK["it is not ready"], dismissed(B, ago=2 * IMPATIENCE))
+    assert waits(rolled(seen)) == f"{B} is made anew as soon as {A} serves: resources changed"
+    admitted = admit(situation(seen))
+    assert admitted is not None
+    assert f"patch Pod {B}" in done(admitted)
+    again = replace(a_pod(B, voter=True), dismissed=NOW - 2 * IMPATIENCE)
+    assert rolled(having(BACK["it is not ready"], again)).steps == ()
+    assert done(rolled(having(as_specified(CHANGED, A), again))) == {f"patch Pod {B}"}
+
+
+def test_of_two_both_take_clients() -> None:
+    seen = with_spec(led_by(an_observation(Stage.STABLE, members=2), B), **CHANGE)
+    admitted = admit(situation(having(seen, a_pod(A))))
+    assert admitted is not None
+    assert done(admitted) == {f"patch Pod {A}"}
 
 
 def test_nobody_is_sent_elsewhere_where_there_is_no_elsewhere() -> None:

@@ -455,3 +455,25 @@ def test_the_way_back_is_told_when_another_minor_version_is_begun() -> None:
     newer = accept_version(situation(TAKEN["a newer release"]))
     assert newer is not None
     assert newer.reason == "etcd 3.6.16 takes the place of 3.6.15"
+
+
+def test_when_all_run_the_next_minor_version_the_former_is_no_way_back_any_more() -> None:
+    done_with = with_record(all_run("3.6.16", asked="3.6.16"), former="3.5.35")
+    plan = accept_version(situation(done_with))
+    assert plan is not None
+    assert plan.record == replace(done_with.cluster.record, former=None)
+    assert plan.reason == "every member runs etcd 3.6.16: the way back to 3.5.35 is a downgrade"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        HALF,
+        silent(with_record(all_run("3.6.16", asked="3.6.16"), former="3.5.35"), MEMBERS[0]),
+        with_record(all_run("3.6.16", asked="3.6.16"), former="3.6.15"),
+    ],
+    ids=["one runs it", "one is silent", "it is a release of the same minor version"],
+)
+def test_it_is_as_long_as(seen: Observation) -> None:
+    plan = accept_version(situation(seen))
+    assert plan is None or plan.record.former == seen.cluster.record.former

@@ -22,6 +22,7 @@ from tests.builders import (
     having,
     led_by,
     losing,
+    silent,
     with_newcomers,
     with_record,
     with_spec,
@@ -39,6 +40,7 @@ LARGER: dict[str, Any] = {"storage": {"size": "16Gi"}}
 REPLACING: dict[str, Any] = {"storage": {"size": "16Gi", "resize": "Replace"}}
 OTHER_CLASS: dict[str, Any] = {"storage": {"className": "fast"}}
 OTHER_CLASS_REPLACING: dict[str, Any] = {"storage": {"className": "fast", "resize": "Replace"}}
+WAITING = Problem(Cause.UNSCHEDULABLE, "no node has so much room")
 EXPANDS, FIXED = {"standard": True}, {"standard": False}
 
 
@@ -67,7 +69,7 @@ def test_a_volume_that_is_too_small_is_expanded() -> None:
     assert isinstance(step, Patch)
     assert (step.kind, step.name) == (Kind.CLAIM, A)
     assert step.patch == {"spec": {"resources": {"requests": {"storage": "16Gi"}}}}
-    assert step.why == f"the volume of {A} has 8Gi, and 16Gi is asked for"
+    assert step.why == f"the volume of {A} is to have 16Gi in place of 8Gi"
 
 
 def test_the_next_one_waits_until_it_has_grown_and_says_what_kubernetes_says() -> None:
@@ -141,7 +143,8 @@ def test_a_newcomer_with_another_volume_is_named_before_anybody_leaves(change: d
     plan = intend(situation(asked(change)))
     assert plan is not None
     assert (len(plan.record.joining), plan.record.removing, plan.record.members) == (1, None, (A, B, C))
-    assert intend(situation(with_newcomers(asked(change), *plan.record.joining))) is None
+    named = with_newcomers(asked(change), *plan.record.joining)
+    assert intend(situation(named)) is None
 
 
 def with_four(change: dict[str, Any]) -> Observation:
@@ -187,9 +190,6 @@ def test_nobody_is_replaced_for_a_volume_while_a_lost_member_is() -> None:
     assert len(plan.record.joining) == 1
 
 
-WAITING = Problem(Cause.UNSCHEDULABLE, "no node has so much room")
-
-
 def test_a_newcomer_that_waits_for_a_volume_of_former_days_is_given_up() -> None:
     five = with_spec(STABLE, replicas=5)
     seen = having(
@@ -222,3 +222,88 @@ def test_a_claim_that_was_just_made_otherwise_is_given_time() -> None:
     seen = an_observation(Stage.STARTED)
     fresh = replace(a_claim(A, size="900Gi"), bound=False, capacity=None)
     assert decide(having(seen, fresh)).record == seen.cluster.record
+
+
+def test_a_voter_that_has_just_come_is_not_the_one_too_many_because_it_is_silent_for_a_moment() -> None:
+    four = with_four(REPLACING)
+    assert intend(situation(silent(four, D))) is None
+    in_trouble = having(silent(four, D), a_pod(D, problem=Problem(Cause.CRASHING, "etcd exited with 1")))
+    plan = intend(situation(in_trouble))
+    assert plan is not None
+    assert plan.record.removing is not None
+    assert plan.record.removing.member == D
+
+
+def test_one_too_many_for_another_reason_leaves_when_it_is_silent() -> None:
+    plan = intend(situation(silent(with_spec(with_four(REPLACING), replicas=3), D)))
+    assert plan is not None
+    assert plan.record.removing is not None
+    assert plan.record.removing.member == D
+
+
+FULL = Problem(Cause.CRASHING, "etcd exited with 1: no space left on device")
+
+
+def test_with_a_full_disk_a_member_makes_way_as_the_dead_do() -> None:
+    seen = having(silent(asked(REPLACING), C), a_pod(C, problem=FULL))
+    plan = intend(situation(seen))
+    assert plan is not None
+    leaving = plan.record.removing
+    assert leaving is not None
+    assert (leaving.member, leaving.cause, len(plan.record.joining)) == (C, Departure.VOLUME, 1)
+    chosen = with_newcomers(with_record(seen, removing=leaving), D)
+    assert intend(situation(chosen)) is None
+    assert "remove" in " ".join(done(decide(chosen)))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        having(silent(asked(LARGER), C), a_pod(C, problem=FULL)),
+        silent(asked(REPLACING), C),
+        having(silent(asked(REPLACING), B, C), a_pod(C, problem=FULL)),
+    ],
+    ids=["nobody asked for it", "it may come back", "no quorum would be left"],
+)
+def test_it_does_not_when(seen: Observation) -> None:
+    plan = intend(situation(seen))
+    assert plan is None or plan.record.removing is None
+
+
+def test_when_it_runs_again_it_stays() -> None:
+    leaving = Removal(C, Departure.VOLUME, "its volume has 8Gi, and 16Gi is asked for")
+    plan = intend(situation(with_newcomers(with_record(asked(REPLACING), removing=leaving), D)))
+    assert plan is not None
+    assert plan.record.removing is None
+
+
+def test_a_first_member_that_never_got_its_volume_makes_way_for_one_that_does() -> None:
+    claim = replace(a_claim(C, size="900Gi", problem=WAITING), bound=False)
+    seen = having(silent(STABLE, C), claim, a_pod(C, running=False, problem=WAITING))
+    plan = intend(situation(seen))
+    assert plan is not None
+    assert plan.record.removing is not None
+    assert plan.record.removing.reason == f"{C} waits for a volume that nobody asks for any more"
+
+
+def test_a_claim_without_a_volume_is_not_asked_for_more() -> None:
+    unbound = replace(a_claim(A, problem=WAITING), bound=False)
+    plan = grow(situation(having(asked(LARGER, classes=EXPANDS), unbound)))
+    assert plan is not None
+    assert done(plan) == {f"patch PersistentVolumeClaim {B}"}
+
+
+def test_a_volume_that_is_larger_than_its_claim_is_as_good_as_any() -> None:
+    seen = having(asked(REPLACING), *(a_claim(name, capacity="100Gi") for name in (A, B, C)))
+    assert intend(situation(seen)) is None
+    assert grow(situation(seen)) is None
+
+
+def test_a_volume_that_cannot_become_so_large_is_asked_for_less_and_nobody_waits_for_it() -> None:
+    too_much = a_claim(A, size="900Gi", capacity="8Gi")
+    back = grow(situation(having(asked(LARGER, classes=EXPANDS), too_much)))
+    assert back is not None
+    (step,) = back.steps
+    assert isinstance(step, Patch)
+    assert (step.name, step.patch["spec"]["resources"]["requests"]["storage"]) == (A, "16Gi")
+    assert grow(situation(having(STABLE, too_much))) is None

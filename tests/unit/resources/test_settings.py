@@ -70,6 +70,8 @@ def test_a_quota_that_follows_the_volume_changes_when_the_volume_has_grown() -> 
     grown = a_spec(storage={"size": "16Gi"})
     assert changed_since(made_from(on_volume(SPEC, 8)), on_volume(grown, 16)) == ("etcd.quota",)
     assert changed_since(made_from(on_volume(SPEC, 8)), on_volume(SPEC, 9)) == ()
+    huge = a_spec(storage={"size": "40Gi"})
+    assert changed_since(made_from(on_volume(huge, 20)), on_volume(huge, 40)) == ()
     written = a_spec(etcd={"quota": "4Gi"}), a_spec(etcd={"quota": "4Gi"}, storage={"size": "16Gi"})
     assert changed_since(made_from(on_volume(written[0], 8)), on_volume(written[1], 16)) == ()
 

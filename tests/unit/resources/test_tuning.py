@@ -31,7 +31,7 @@ AUTO = [
     ("8Gi", None, "2Gi", GIBIBYTE, "half of the memory limit of 2Gi"),
     ("8Gi", None, "64Gi", 4 * GIBIBYTE, "half of the volume of 8Gi"),
     ("1G", None, None, 476 * MEBIBYTE, "half of the volume of 1000000000"),
-    ("20Mi", None, None, 16 * MEBIBYTE, "half of the volume of 20Mi"),
+    ("20Mi", None, None, 16 * MEBIBYTE, "the smallest that makes sense: half of the volume of 20Mi"),
 ]
 
 

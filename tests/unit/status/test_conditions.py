@@ -160,6 +160,10 @@ TABLE: dict[str, tuple[Observation, dict[str, tuple[str, str]]]] = {
             "Progressing": ("True", "Working"),
         },
     ),
+    "the last that is to stop hangs on a node that is away": (
+        with_spec(having(silent(without(STABLE, Kind.POD)), a_pod(MEMBERS[0], deleting=True)), replicas=0),
+        {"Available": ("False", "Hibernated"), "Quorate": ("False", "Hibernated")},
+    ),
     "all members are to stop, and nobody can be asked": (
         with_spec(silent(STABLE), replicas=0),
         {"Available": ("Unknown", "CannotAsk"), "Quorate": ("Unknown", "CannotAsk")},

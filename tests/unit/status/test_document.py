@@ -190,10 +190,10 @@ def test_what_the_operator_chose_stands_there_with_the_reason_for_the_smallest_v
     assert set(chosen) > {"etcd.quota", "etcd.snapshotCount"}
 
 
-def test_below_what_the_largest_volume_was_asked_to_hold_the_spec_cannot_go() -> None:
-    assert status_of(having(STABLE, a_claim(MEMBERS[0], size="16Gi", capacity="8Gi")))["storage"] == "16Gi"
-    unbound = replace(a_claim(MEMBERS[0], size="900Gi"), bound=False)
-    assert status_of(having(STABLE, unbound))["storage"] == "8Gi"
+def test_below_what_the_largest_volume_of_a_member_holds_the_spec_cannot_go() -> None:
+    assert status_of(having(STABLE, a_claim(MEMBERS[0], size="8Gi", capacity="16Gi")))["storage"] == "16Gi"
+    assert status_of(having(STABLE, a_claim(MEMBERS[0], size="900Gi", capacity="8Gi")))["storage"] == "8Gi"
+    assert status_of(having(STABLE, a_claim(MEMBERS[3], size="900Gi")))["storage"] == "8Gi"
     assert "storage" not in status_of(an_observation(Stage.NAMED))
 
 
