@@ -135,6 +135,12 @@ def test_then_its_clients_are_sent_elsewhere_and_it_waits_until_the_one_before_s
     assert admitted is None or f"patch Pod {B}" not in done(admitted)
 
 
+def test_the_one_before_is_let_in_meanwhile() -> None:
+    admitted = admit(situation(BACK["it takes no clients yet"]))
+    assert admitted is not None
+    assert done(admitted) == {f"patch Pod {A}"}
+
+
 def test_who_has_waited_long_takes_clients_again() -> None:
     seen = having(BACK["it is not ready"], dismissed(B, ago=2 * IMPATIENCE))
     assert waits(rolled(seen)) == f"{B} is made anew as soon as {A} serves: resources changed"

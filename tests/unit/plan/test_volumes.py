@@ -262,8 +262,9 @@ def test_with_a_full_disk_a_member_makes_way_as_the_dead_do() -> None:
         having(silent(asked(LARGER), C), a_pod(C, problem=FULL)),
         silent(asked(REPLACING), C),
         having(silent(asked(REPLACING), B, C), a_pod(C, problem=FULL)),
+        having(asked(REPLACING), a_pod(C, problem=FULL)),
     ],
-    ids=["nobody asked for it", "it may come back", "no quorum would be left"],
+    ids=["nobody asked for it", "it may come back", "no quorum would be left", "it serves all the same"],
 )
 def test_it_does_not_when(seen: Observation) -> None:
     plan = intend(situation(seen))
