@@ -25,6 +25,7 @@ SCENARIOS: dict[str, Scenario] = {
     "config-roll": rolls.CONFIG_ROLL,
     "upgrade": rolls.UPGRADE,
     "downgrade": rolls.DOWNGRADE,
+    "resize-storage": rolls.RESIZE_STORAGE,
 }
 
 FAILURES = (AssertionError, KubeError, LocalClusterError, NotMeasuredError)

@@ -1,10 +1,10 @@
-"""Every member is made anew in turn: for a setting, beside the StatefulSet's own restart, and for another version."""
+"""Every member is made anew in turn: for a setting, beside the StatefulSet's own restart, a version, or a volume."""
 
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from e2e.bench.events import Event, figures, live_through, tell
 from e2e.bench.harness import NAMESPACE, Bench, Scenario
@@ -13,6 +13,9 @@ from e2e.bench.scale import QUIET
 from e2e.bench.subjects import VOTERS, HandWritten, Ours, Subject, create_hand_written, hand_written, ours
 from e2e.support.kube import Kind
 from etcd_operator.etcd.versions import NEWEST, parse_version
+
+SMALL: Final = "1Gi"
+LARGER: Final = "2Gi"
 
 
 def _config_roll(bench: Bench) -> Result:
@@ -45,6 +48,18 @@ def _down(bench: Bench) -> Result:
     return _both(bench)[1]
 
 
+def _resize_storage(bench: Bench) -> Result:
+    runs: list[Run] = []
+    baseline: list[Run] = []
+    for number in range(1, bench.runs + 1):
+        baseline.append(create_hand_written(bench))
+        with bench.cleared(), ours(bench, storage={"size": SMALL, "onDelete": "Delete"}) as subject:
+            larger = _changed(subject, storage={"size": LARGER, "resize": "Replace"})
+            runs.append(_made_anew(subject, larger, whole_since=subject.whole_since).run())
+        tell(bench, f"run {number}, S is {baseline[-1]['seconds']:.2f} s", runs[-1])
+    return Result("resize-storage", runs, baseline, figures(runs, baseline))
+
+
 CONFIG_ROLL = Scenario(
     title="a setting changes, until all members serve anew; baseline: kubectl rollout restart of the StatefulSet",
     goals=(Goal("ratio", "≤", 1.6), *QUIET),
@@ -61,6 +76,12 @@ DOWNGRADE = Scenario(
     title="back to the minor version before, until all members serve with it; baseline: creating the StatefulSet",
     goals=QUIET,
     measure=_down,
+)
+
+RESIZE_STORAGE = Scenario(
+    title="larger volumes, until three other members on such vote and serve; baseline: creating the StatefulSet",
+    goals=QUIET,
+    measure=_resize_storage,
 )
 
 

@@ -22,6 +22,8 @@ ORDER = (
     "test_resize",
     "test_rollout",
     "test_upgrade",
+    "test_hibernation",
+    "test_volumes_grow",
     "test_earlier_clusters",
     "test_deletion",
     "test_certificates",

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e.cluster import Cluster
 from e2e.support.clusters import EtcdCluster
-from e2e.support.invariants import has_exactly
+from e2e.support.invariants import has_exactly, has_the_same_data_everywhere
 from e2e.support.kube import Kube
 from e2e.support.namespaces import Namespaces
+from e2e.support.nodes import signal_container
 from e2e.support.promises import writing
 from e2e.support.waiting import eventually, throughout
+from etcd_operator.resources.pod import ETCD_CONTAINER
 
 OLD, MIDDLE, NEW = "3.5.35", "3.6.16", "3.7.3"
 
@@ -38,6 +41,27 @@ def test_a_jump_over_a_minor_version_is_not_begun_and_the_way_is_told(orders: Et
 
 def _are_the_same(orders: EtcdCluster, before: set[str]) -> None:
     assert {pod["metadata"]["uid"] for pod in orders.pods()} == before
+
+
+def test_with_a_member_down_no_upgrade_is_begun_and_it_begins_when_the_member_is_back(
+    orders: EtcdCluster, cluster: Cluster
+) -> None:
+    before = {pod["metadata"]["uid"] for pod in orders.pods()}
+    leader = orders.status()["leader"]
+    down = next(pod for pod in orders.pods() if pod["metadata"]["name"] != leader)
+    signal_container(cluster, down, ETCD_CONTAINER, "SIGSTOP")
+    try:
+        orders.becomes("Degraded", "True")
+        orders.change(version=MIDDLE)
+        said = orders.becomes_blocked("VersionRefused")
+        assert "all members must serve before another minor version is begun: 2 of 3 voters healthy" in said
+        assert f"waiting for {down['metadata']['name']}" in said
+        throughout(lambda: _are_the_same(orders, before), seconds=5)
+    finally:
+        signal_container(cluster, down, ETCD_CONTAINER, "SIGCONT")
+    eventually(lambda: _one_runs(orders, MIDDLE), within=60, every=0.1)
+    orders.change(version=OLD)
+    eventually(lambda: run_on(orders, OLD), within=120)
 
 
 def test_an_upgrade_that_is_taken_back_in_the_middle_ends_where_it_began(orders: EtcdCluster) -> None:
@@ -77,10 +101,7 @@ def _reaches_every_member(orders: EtcdCluster, version: str) -> None:
         eventually(lambda: run_on(orders, version), within=120)
     assert orders.members() == members
     has_exactly(orders, 3)
-    with orders.etcd() as etcd:
-        revision = etcd.put("last", version)
-        assert {etcd.get("last", member=member) for member in members} == {version}
-        assert len({etcd.hash_kv(member, revision) for member in members}) == 1
+    has_the_same_data_everywhere(orders)
 
 
 def test_a_lower_version_that_is_taken_back_in_the_middle_leaves_the_higher_one(orders: EtcdCluster) -> None:

@@ -47,6 +47,10 @@ class EtcdCluster:
         """Change fields of the spec by a merge patch; raises KubeError when that is refused."""
         self.kube.patch(Kind.CLUSTER, self.namespace, self.name, {"spec": spec})
 
+    def scale(self, replicas: int) -> None:
+        """Ask for so many members as a person does, by `kubectl scale`."""
+        self.kube.kubectl(f"--namespace={self.namespace}", "scale", "etcd", self.name, f"--replicas={replicas}")
+
     def delete(self) -> None:
         """Ask for the deletion; `gone` waits for it."""
         self.kube.delete(Kind.CLUSTER, self.namespace, self.name)
@@ -91,6 +95,12 @@ class EtcdCluster:
     def claim(self, member: str) -> Json:
         """Return the claim of a member; raises NotFoundError."""
         return self.kube.get(Kind.CLAIM, self.namespace, member)
+
+    def identities(self) -> dict[str, tuple[int, str]]:
+        """Return what each member is known by for life: its ID in etcd, and the UID of its claim."""
+        with self.etcd() as etcd:
+            listed = {member.name: member.id for member in etcd.member_list().members}
+        return {name: (listed[name], self.claim(name)["metadata"]["uid"]) for name in self.members()}
 
     def etcd(self) -> Etcd:
         """Return access to the members as they are now, with the Secret of the applications; close it after use."""

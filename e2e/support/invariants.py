@@ -25,6 +25,15 @@ def has_exactly(cluster: EtcdCluster, size: int) -> None:
     assert answered == dict.fromkeys(members, latched), f"not of one cluster: {answered}, latched is {latched}"
 
 
+def has_the_same_data_everywhere(cluster: EtcdCluster) -> None:
+    """Raises AssertionError when members differ in any key up to one that is written for this."""
+    with cluster.etcd() as etcd:
+        revision = etcd.put("written", "last")
+        assert {etcd.get("written", member=member) for member in etcd.members()} == {"last"}
+        hashes = {member: etcd.hash_kv(member, revision) for member in etcd.members()}
+    assert len(set(hashes.values())) == 1, f"members differ: {hashes}"
+
+
 def _no_stray(cluster: EtcdCluster, members: set[str]) -> None:
     identity = Identity(cluster.name, cluster.namespace, cluster.uid())
     shared = {

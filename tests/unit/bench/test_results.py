@@ -82,4 +82,5 @@ def test_the_goals_are_those_of_the_design() -> None:
         "config-roll": (Goal("ratio", "≤", 1.6), *quiet),
         "upgrade": quiet,
         "downgrade": quiet,
+        "resize-storage": quiet,
     }
