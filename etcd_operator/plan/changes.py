@@ -207,7 +207,7 @@ def _stands_at_gate(situation: Situation, newcomer: str) -> bool:
     """Whether the newcomer is ready for everything but etcd's list, and asks somebody who can tell it of that.
 
     A node that is away leaves its Pods as they were last seen, an evicted Pod keeps the state of its containers, and a
-    claim that is being deleted goes with its Pod.
+    claim that is being deleted goes with its Pod. A Pod that is not as specified is about to be made anew.
     """
     seen, listed = situation.seen, membership(situation)
     pod, claim = seen.pods.get(newcomer), seen.claims.get(newcomer)
@@ -215,7 +215,7 @@ def _stands_at_gate(situation: Situation, newcomer: str) -> bool:
         return False
     if claim is None or claim.meta.deleting or listed is None:
         return False
-    if not (pod.pulled or has_image(situation, newcomer)):
+    if not (pod.pulled or has_image(situation, newcomer)) or situation.outdated(pod):
         return False
     node = None if isinstance(seen.nodes, Unknown) else seen.nodes.get(pod.node or "")
     alive = {url for name in listed.healthy for url in listed.voters[name].peer_urls}

@@ -12,7 +12,7 @@ from etcd_operator.plan.foundations import is_void
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.plan.placement import has_image
-from etcd_operator.plan.rollout import is_idle, is_next, outdated
+from etcd_operator.plan.rollout import is_idle, is_next
 from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
@@ -198,7 +198,7 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
         return f"{member} may start on an empty volume, and its Pod does not"
     if is_void(situation, member):
         return f"the volume of {member} is gone, and nothing was on it yet"
-    changed = outdated(situation, pod)
+    changed = situation.outdated(pod)
     if changed and (is_idle(pod) or not situation.record.formed):
         return f"{', '.join(changed)} changed since the Pod of {member} was made"
     return (

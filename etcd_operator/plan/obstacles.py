@@ -18,11 +18,13 @@ from etcd_operator.plan.placement import cheapest_to_lose, may_leave
 from etcd_operator.plan.upgrade import refusal
 from etcd_operator.plan.volumes import unfit
 from etcd_operator.resources.names import peer_url
+from etcd_operator.resources.quantity import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from etcd_operator.etcd.client import MemberList
+    from etcd_operator.observation import Claim
     from etcd_operator.plan.membership import Membership
     from etcd_operator.plan.situation import Situation
 
@@ -168,6 +170,11 @@ def _of_members(situation: Situation) -> Iterator[Blocked]:
             yield from _of_member(situation, member)
 
 
+def _suffices(situation: Situation, claim: Claim) -> bool:
+    """Whether a volume that does not grow has as much as is asked for by now."""
+    return claim.grows and (claim.capacity or 0) >= whole_number(situation.spec.storage.size)
+
+
 def _of_member(situation: Situation, member: str) -> Iterator[Blocked]:
     pod, claim = situation.seen.pods.get(member), situation.seen.claims.get(member)
     newcomer = member in situation.record.joining
@@ -176,7 +183,7 @@ def _of_member(situation: Situation, member: str) -> Iterator[Blocked]:
         yield Blocked(action, BlockReason.DATA_LOST, f"claim {member} is gone, and with it this member's data; {out}")
     elif pod is not None and pod.problem is not None and pod.problem.cause in {Cause.DATA_LOST, Cause.DATA_DAMAGED}:
         yield Blocked(action, _REASON[pod.problem.cause], f"{pod.problem.message}; {out}")
-    elif claim is not None and claim.problem is not None:
+    elif claim is not None and claim.problem is not None and not _suffices(situation, claim):
         # What keeps a claim from being bound also keeps the Pod from being scheduled; the claim has the cause.
         what = f"expand {member}" if claim.grows else action
         yield Blocked(what, _REASON[claim.problem.cause], f"claim {member}: {claim.problem.message}")

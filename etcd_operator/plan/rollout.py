@@ -26,7 +26,6 @@ from etcd_operator.plan.model import Delete
 from etcd_operator.plan.placement import successor
 from etcd_operator.plan.stopping import dismissal, handover, take, wait
 from etcd_operator.resources.kinds import Kind
-from etcd_operator.resources.settings import MADE_FROM, changed_since
 
 if TYPE_CHECKING:
     from etcd_operator.observation import Pod
@@ -59,11 +58,6 @@ class Roll:
     dismissible: bool
 
 
-def outdated(situation: Situation, pod: Pod) -> tuple[str, ...]:
-    """The settings that the user has changed since the Pod was made."""
-    return changed_since(pod.meta.annotations.get(MADE_FROM, ""), situation.spec_of(pod.member))
-
-
 def is_idle(pod: Pod) -> bool:
     """Whether the Pod may be made as specified without a turn: its etcd never ran, or is known not to."""
     return not pod.lived or pod.problem is not None
@@ -78,7 +72,7 @@ def next_roll(situation: Situation, listed: Membership) -> Roll | None:
         for name in situation.record.members
         if name in listed.voters
         and (pod := situation.seen.pods.get(name)) is not None
-        and (names := outdated(situation, pod))
+        and (names := situation.outdated(pod))
         and not is_idle(pod)
         # A lost node is waited for: nothing on it stops because somebody asks it to.
         and loss(situation, name) is None

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from etcd_operator.etcd.versions import knows_flag, parse_version
 from etcd_operator.observation import Unknown
 from etcd_operator.resources.names import SUFFIX_ALPHABET, SUFFIX_LENGTH, Identity, member_name, member_of, peer_url
+from etcd_operator.resources.settings import MADE_FROM, changed_since
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import ClusterSpec
     from etcd_operator.etcd.client import Member
-    from etcd_operator.observation import Observation, Record
+    from etcd_operator.observation import Observation, Pod, Record
     from etcd_operator.resources.pod import StartCheckImage
 
 
@@ -38,7 +39,7 @@ class Situation:
         Flags that are meant for a version which is not accepted yet would keep a member of this one from starting.
         """
         spec, record = self.seen.cluster.spec, self.record
-        if record.version is None:
+        if record.version is None or (record.version == spec.version and not record.snapshots):
             return spec
         version = parse_version(record.version)
         known = {name: value for name, value in spec.etcd.extra_args.items() if knows_flag(version, name)}
@@ -46,10 +47,14 @@ class Situation:
         return replace(spec, version=record.version, etcd=replace(etcd, snapshot_count=1) if record.snapshots else etcd)
 
     def spec_of(self, member: str) -> ClusterSpec:
-        """`spec` on the volume that the member has."""
+        """`spec` on the volume that the member has, or is about to have."""
         claim = self.seen.claims.get(member)
-        holds = None if claim is None else claim.capacity
+        holds = None if claim is None else claim.capacity or claim.size
         return replace(self.spec, storage=replace(self.spec.storage, holds=holds))
+
+    def outdated(self, pod: Pod) -> tuple[str, ...]:
+        """The settings that the user has changed since the Pod was made."""
+        return changed_since(pod.meta.annotations.get(MADE_FROM, ""), self.spec_of(pod.member))
 
     @property
     def record(self) -> Record:

@@ -21,7 +21,6 @@ from etcd_operator.etcd.versions import (
 )
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Downgrade, Plan
-from etcd_operator.plan.rollout import outdated
 from etcd_operator.plan.stopping import take, wait
 from etcd_operator.resources.settings import MADE_FROM, made_of
 
@@ -228,7 +227,7 @@ def _have_snapshots(situation: Situation) -> bool:
     That all of them serve has been asked before.
     """
     return all(
-        (pod := situation.seen.pods.get(name)) is not None and not outdated(situation, pod)
+        (pod := situation.seen.pods.get(name)) is not None and not situation.outdated(pod)
         for name in situation.record.members
     )
 

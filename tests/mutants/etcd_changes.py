@@ -83,9 +83,10 @@ CHANGES = of(
     ("a drain in flight counts before a member is stopped", "len(listed.staying | {name})", "len(listed.healthy)"),
     (
         "a newcomer is added only where etcd's image is",
-        "    if not (pod.pulled or has_image(situation, newcomer)):\n        return False\n",
-        "",
+        "    if not (pod.pulled or has_image(situation, newcomer)) or situation.outdated(pod):\n",
+        "    if situation.outdated(pod):\n",
     ),
+    ("a newcomer is not added whose Pod is about to be made anew", " or situation.outdated(pod):\n", ":\n"),
     ("a leader hands over before it leaves", "    if name == listed.leader:\n", "    if name == listed.size:\n"),
     (
         "a leader without a successor stays",

@@ -104,8 +104,8 @@ SNAPSHOTS = of(
     ),
     (
         "a member without a Pod has written none",
-        "(pod := situation.seen.pods.get(name)) is not None and not outdated(situation, pod)",
-        "(pod := situation.seen.pods.get(name)) is None or not outdated(situation, pod)",
+        "(pod := situation.seen.pods.get(name)) is not None and not situation.outdated(pod)",
+        "(pod := situation.seen.pods.get(name)) is None or not situation.outdated(pod)",
     ),
     (
         "an older version's entries stay what they are",

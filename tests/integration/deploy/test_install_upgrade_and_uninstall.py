@@ -67,7 +67,7 @@ def test_what_kubectl_tells_about_a_wrong_cluster_is_a_sentence(empty: Programs)
     empty.kubectl("apply", "-f", str(INSTALL))
     empty.kubectl("wait", "--for=condition=Established", "/".join(DEFINITION))
     head = "apiVersion: etcd-operator.dev/v1alpha1\nkind: EtcdCluster\nmetadata: {name: orders}\n"
-    with pytest.raises(FailedError, match="write 1, 3, 5 or 7: an even number adds risk and no tolerance"):
+    with pytest.raises(FailedError, match="keep their volumes: an even number adds risk and no tolerance"):
         empty.kubectl("apply", "-f", "-", stdin=f"{head}spec: {{replicas: 2, version: 3.6.16}}\n")
     with pytest.raises(FailedError, match=r'unknown field "spec\.sise"'):
         empty.kubectl("apply", "-f", "-", stdin=f"{head}spec: {{replicas: 3, version: 3.6.16, sise: 8Gi}}\n")

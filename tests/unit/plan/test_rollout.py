@@ -18,6 +18,7 @@ from etcd_operator.plan.model import Delete, MoveLeader, Patch
 from etcd_operator.plan.rollout import DISMISSAL, IMPATIENCE, roll
 from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.settings import MADE_FROM, made_from
 from tests.builders import (
     MEMBERS,
     NOW,
@@ -279,7 +280,9 @@ def test_nobody_is_rolled_while_the_members_themselves_change(seen: Observation)
 
 
 def test_a_newcomer_that_may_be_added_goes_first() -> None:
-    assert roll(situation(with_newcomers(with_spec(STABLE, replicas=5, **CHANGE), D))) is None
+    seen = with_newcomers(with_spec(STABLE, replicas=5, **CHANGE), D)
+    ready = replace(seen.pods[D], meta=replace(seen.pods[D].meta, annotations={MADE_FROM: made_from(NEW)}))
+    assert roll(situation(having(seen, ready))) is None
 
 
 def test_a_newcomer_that_finds_no_place_keeps_nobody_from_being_rolled() -> None:

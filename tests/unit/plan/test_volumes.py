@@ -90,6 +90,19 @@ def test_one_that_does_not_grow_is_told() -> None:
     assert block.message == f"claim {A}: VolumeResizeFailed: no room"
 
 
+def test_one_that_need_not_grow_any_more_is_not_told_of() -> None:
+    stuck = Problem(Cause.STORAGE, "VolumeResizeFailed: no room")
+    claim = replace(a_claim(A, size="900Gi", capacity="8Gi"), problem=stuck)
+    assert decide(having(asked({}), claim)).blocked == ()
+
+
+def test_a_pod_is_not_made_anew_for_a_size_that_its_claim_does_not_ask_for() -> None:
+    unbound = replace(a_claim(A), bound=False, capacity=None)
+    assert situation(having(asked(LARGER), unbound)).outdated(a_pod(A)) == ()
+    grown_claim = a_claim(A, size="16Gi")
+    assert situation(having(asked(LARGER), grown_claim)).outdated(a_pod(A)) == ("etcd.quota",)
+
+
 def test_no_volume_shrinks_and_none_of_those_that_wait_or_go_is_expanded() -> None:
     assert grow(situation(asked({"storage": {"size": "4Gi"}}, classes=EXPANDS))) is None
     assert grow(situation(asked(LARGER, classes=EXPANDS, seen=an_observation(Stage.STARTED)))) is None
