@@ -53,15 +53,19 @@ def test_with_a_member_down_no_upgrade_is_begun_and_it_begins_when_the_member_is
     try:
         orders.becomes("Degraded", "True")
         orders.change(version=MIDDLE)
-        said = orders.becomes_blocked("VersionRefused")
-        assert "all members must serve before another minor version is begun: 2 of 3 voters healthy" in said
-        assert f"waiting for {down['metadata']['name']}" in said
+        eventually(lambda: _waits_for(orders, down["metadata"]["name"]), within=30)
         throughout(lambda: _are_the_same(orders, before), seconds=5)
     finally:
         signal_container(cluster, down, ETCD_CONTAINER, "SIGCONT")
     eventually(lambda: _one_runs(orders, MIDDLE), within=60, every=0.1)
     orders.change(version=OLD)
     eventually(lambda: run_on(orders, OLD), within=120)
+
+
+def _waits_for(orders: EtcdCluster, member: str) -> None:
+    said = orders.becomes_blocked("VersionRefused", within=0)
+    assert "all members must serve before another minor version is begun: 2 of 3 voters healthy" in said
+    assert f"waiting for {member}" in said
 
 
 def test_an_upgrade_that_is_taken_back_in_the_middle_ends_where_it_began(orders: EtcdCluster) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from etcd_operator.api.cluster import ClusterSpec
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observe.parse import SELECTED_NODE
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.ownership import CLUSTER_UID, ROLE
+from etcd_operator.resources.quantity import whole_number
 from etcd_operator.resources.secret import INITIAL_CLUSTER
-from tests.simulation.invariants import require
+from tests.simulation import storage
+from tests.simulation.invariants import outdated, require
 from tests.simulation.kubernetes import secret_data
 from tests.simulation.scenario import NAME, NAMESPACE
 from tests.simulation.truth import truth
@@ -32,9 +35,24 @@ def healthy(members: int, *, kept: int | None = 0) -> Callable[[World], None]:
     def end(world: World) -> None:
         _in_order(world, members=members, plan="Stable", kept=kept)
         _conditions(world, Progressing="False", Blocked="False")
+        _as_specified(world)
         serves(world)
 
     return end
+
+
+def _as_specified(world: World) -> None:
+    """Every Pod and every volume is as the spec has it now."""
+    asked = ClusterSpec.parse((world.cluster or {})["spec"]).storage
+    for pod in world.server.list(Kind.POD):
+        changed = outdated(world, pod)
+        require(world, not changed, f"{pod['metadata']['name']} has another {', '.join(changed)}")
+    for member in world.members:
+        claim = world.server.get(Kind.CLAIM, NAMESPACE, member)
+        enough = storage.capacity(claim) >= whole_number(asked.size)
+        require(world, enough, f"the volume of {member} is smaller than {asked.size}")
+        right = asked.class_name in (None, claim["spec"]["storageClassName"])
+        require(world, right, f"the volume of {member} is not of StorageClass {asked.class_name}")
 
 
 def replaced(count: int, *, members: int = 3) -> Callable[[World], None]:
@@ -188,7 +206,7 @@ def deleted(*, claims: int) -> Callable[[World], None]:
 
 def _only_claims_left(world: World) -> None:
     left = [f"{kind.value.kind} {name}" for kind, _, name in world.server.objects]
-    left = [one for one in left if not one.startswith(("PersistentVolumeClaim ", "Event ", "Node "))]
+    left = [one for one in left if not one.startswith(("PersistentVolumeClaim ", "Event ", "Node ", "StorageClass "))]
     require(world, not left, f"left behind: {left}")
     for claim in world.server.list(Kind.CLAIM):
         about = claim["metadata"]

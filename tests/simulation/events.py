@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from etcd_operator.resources.kinds import Kind
+from tests.simulation.controllers import FULL
 from tests.simulation.etcd import NoLeader
 from tests.simulation.invariants import expelled
 from tests.simulation.process import Exit
@@ -256,15 +257,25 @@ def delete_with_claims(*numbers: int, when: Callable[[World], bool]) -> Event:
 def damage(number: int, *, when: Callable[[World], bool]) -> Event:
     """The log on a member's volume is damaged, and its process ends."""
     words = '{"level":"fatal","msg":"discovery failed","error":"walpb: crc mismatch"}'
+    return _ending(number, f"the log of member {number} is damaged", Exit(1, words), when=when)
+
+
+def fill_up(number: int, *, when: Callable[[World], bool]) -> Event:
+    """A member's volume is full, and its process ends."""
+    return _ending(number, f"the volume of member {number} is full", FULL, when=when)
+
+
+def _ending(number: int, says: str, end: Exit, *, when: Callable[[World], bool]) -> Event:
+    """A member's process ends, and so does every later one on its volume."""
 
     def do(world: World) -> None:
         for pod in _pods(world, (number,), emptied=False):
             uid = _claim_uid(world, pod["metadata"]["name"])
             if uid in world.etcd.stored:
-                world.etcd.damaged[uid] = Exit(1, words)
+                world.etcd.damaged[uid] = end
                 world.nodes.restart_container(pod)
 
-    return Event(f"the log of member {number} is damaged", when, do)
+    return Event(says, when, do)
 
 
 def mix_up(number: int, *, with_data_of: int, when: Callable[[World], bool]) -> Event:

@@ -138,6 +138,7 @@ def _machines(world: World) -> Iterator[str]:
     yield f"machines: {sorted(nodes.power.items(), key=str)} {sorted(nodes.missing_images)}"
     yield f"quota: {sorted(map(str, world.server.limits.items()))} {sorted(map(str, world.server.forbidden))}"
     yield from (f"held: {name}" for name in nodes.held)
+    yield from (f"stuck: {name}" for name in nodes.stuck)
     yield from (f"cut: {name}" for name in etcd.cut)
     yield from (f"slow: {name}" for name in etcd.slow)
     yield from (f"mute: {name}" for name in etcd.mute)

@@ -16,7 +16,9 @@
 
 Besides: nothing foreign is touched, nothing is done while paused, no name is used twice, clients reach only voters
 whose permission of a first start is withdrawn and are sent elsewhere before one stops, and the budget knows of a voter
-before it votes. I13 and the liveness rules are checked at the end of a run (endings.py).
+before it votes. A claim is only ever asked to grow, and one at a time; there is never a member more than asked for, but
+where members may be replaced for their volumes, and then one. I13 and the liveness rules are checked at the end of a
+run (endings.py).
 """
 
 from __future__ import annotations
@@ -27,15 +29,18 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.api.cluster import ClusterSpec
 from etcd_operator.etcd.quorum import quorum
+from etcd_operator.observation import Departure
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
 from etcd_operator.resources.ownership import CLUSTER_UID, ROLE, VOTER
 from etcd_operator.resources.pod import START_CHECK_CONTAINER
+from etcd_operator.resources.quantity import whole_number
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 from etcd_operator.resources.settings import MADE_FROM, changed_since
 from etcd_operator.startcheck import members_of
+from tests.simulation import storage
 from tests.simulation.changes import Add, Change, Move, Promote, Remove
-from tests.simulation.kubernetes import secret_data
+from tests.simulation.kubernetes import merged, secret_data
 from tests.simulation.port import Verb
 from tests.simulation.scenario import NAME, NAMESPACE
 from tests.simulation.truth import Truth, member_at, truth
@@ -94,6 +99,8 @@ def _writes_safely(world: World, call: Call, *, late: bool) -> None:
         case Verb.CREATE, Kind.CLAIM:
             anew = world.formed and call.name in world.history.lived
             require(world, late or not anew, f"I14: an empty claim stands in for lost data: {call}")
+        case Verb.PATCH, Kind.CLAIM if "spec" in call.body:
+            _lets_one_volume_grow(world, call, late=late)
         case Verb.DELETE, Kind.CLAIM:
             _deletes_no_data(world, call)
         case Verb.DELETE, Kind.POD:
@@ -135,6 +142,8 @@ def _changes_safely(world: World, change: Change) -> None:
             require(world, member_at(url) in record.joining, f"I1: was not recorded before: {change}")
             ready = Kind.POD in world.unseen or _stands_at_gate(world, member_at(url))
             require(world, ready, f"I2: nobody stands at the gate: {change}")
+            few = len(known.names) < world.replicas + _spare(world)
+            require(world, few or bool(world.unseen), f"I2: adds a member more than asked for: {change}")
         case Promote(member_id):
             name = known.name_of(member_id)
             require(world, name in record.joining, f"I1: was not recorded before: {change}")
@@ -161,9 +170,40 @@ def _removes_safely(world: World, known: Truth, change: Change, member_id: int) 
     require(world, len(staying) >= quorum(known.size - 1), f"I1: no quorum is left after: {change}")
     if recorded and len(record.members) <= world.replicas:
         require(world, name not in known.healthy, f"I3: removes a healthy member that is wanted: {change}")
+        volume = record.removing is not None and record.removing.cause is Departure.VOLUME
+        unsure = bool(world.unseen) or name not in _bound(world)
+        allowed = not volume or unsure or _is_unfit(world, name)
+        require(world, allowed, f"I1: replaces a member for its volume: {change}")
         ready = any(_stands_at_gate(world, one) or _finds_no_place(world, one) for one in record.joining)
         sure = ready or not record.joining or world.unseen
         require(world, bool(sure), f"I2: nobody stands ready to take its place: {change}")
+
+
+def _spare(world: World) -> int:
+    """How many members there may be beyond those that are asked for: one while somebody is to have another volume."""
+    return 1 if any(_is_unfit(world, member) for member in world.members) else 0
+
+
+def _is_unfit(world: World, member: str) -> bool:
+    """Whether a member may be replaced for its volume, which is not as asked for and cannot become so."""
+    claim = world.server.find(Kind.CLAIM, NAMESPACE, member)
+    if claim is None or world.cluster is None or world.cluster["spec"]["storage"]["resize"] != "Replace":
+        return False
+    asked, has = ClusterSpec.parse(world.cluster["spec"]).storage, claim["spec"]["storageClassName"]
+    expands = storage.expands(world.server, claim) and Kind.STORAGE_CLASS not in world.server.forbidden
+    small = storage.wanted(claim) < whole_number(asked.size)
+    return asked.class_name not in (None, has) or (small and not expands)
+
+
+def _lets_one_volume_grow(world: World, call: Call, *, late: bool) -> None:
+    """A volume is only asked for more than it has, and where one does not grow, no other is tried."""
+    claims = {claim["metadata"]["name"]: claim for claim in world.server.list(Kind.CLAIM)}
+    before, after = claims[call.name], merged(claims[call.name], call.body)
+    more = storage.wanted(after) > (storage.capacity(before) if storage.grows(before) else storage.wanted(before))
+    require(world, more, f"a volume is not asked to grow: {call}")
+    others = [name for name in world.members if name in claims and name != call.name and storage.grows(claims[name])]
+    unsure = late or Kind.CLAIM in world.unseen
+    require(world, unsure or not others, f"lets a volume grow while {others} do: {call}")
 
 
 def _finds_no_place(world: World, member: str) -> bool:
@@ -172,6 +212,12 @@ def _finds_no_place(world: World, member: str) -> bool:
     return pod is None or any(
         entry["type"] == "PodScheduled" and entry["status"] == "False" for entry in pod["status"].get("conditions", ())
     )
+
+
+def _bound(world: World) -> frozenset[str]:
+    """The names of claims that have a volume."""
+    claims = world.server.list(Kind.CLAIM)
+    return frozenset(claim["metadata"]["name"] for claim in claims if claim["status"]["phase"] == "Bound")
 
 
 def _lost(world: World) -> frozenset[str]:
@@ -245,25 +291,30 @@ def _deletes_no_data(world: World, call: Call) -> None:
         require(world, call.name in history.dismissed, f"I6: deletes the claim of who was removed by hand: {call}")
 
 
-def _is_outdated(world: World, pod: Json) -> bool:
-    """Whether the user has changed what the Pod is made from."""
+def outdated(world: World, pod: Json) -> tuple[str, ...]:
+    """What the user has changed of that which the Pod was made from, or Kubernetes of its volume."""
     if world.cluster is None:
-        return False
-    return bool(changed_since(pod["metadata"]["annotations"][MADE_FROM], ClusterSpec.parse(world.cluster["spec"])))
+        return ()
+    spec = ClusterSpec.parse(world.cluster["spec"])
+    claim = world.server.find(Kind.CLAIM, NAMESPACE, pod["metadata"]["name"])
+    holds = None if claim is None else storage.capacity(claim) or None
+    made_from = pod["metadata"]["annotations"][MADE_FROM]
+    return changed_since(made_from, replace(spec, storage=replace(spec.storage, holds=holds)))
 
 
 def _disrupts_nothing(world: World, call: Call) -> None:
     """A Pod of a member goes when it has ended, cannot get on, or leaves; one that serves only if a quorum stays."""
     body, known, record = world.server.get(call.kind, call.namespace, call.name), truth(world), world.record
     leaves = record.removing is not None and record.removing.member == call.name
-    outdated = _is_outdated(world, body)
+    # Who sees the claims as they were takes a volume for smaller than it is.
+    changed = bool(outdated(world, body)) or world.unseen == {Kind.CLAIM}
     force = call.grace_seconds == 0
     require(world, not (force and call.name in known.voters), f"I3: force-deletes the Pod of a voter: {call}")
     if "deletionTimestamp" in body["metadata"] or not world.replicas:
         return
     if call.name in known.healthy:
         enough = len(known.healthy) - 1 >= quorum(known.size) or known.size == 1
-        require(world, (leaves or outdated) and enough, f"I3: stops a member that serves: {call}")
+        require(world, (leaves or changed) and enough, f"I3: stops a member that serves: {call}")
         reached = ROLE in body["metadata"]["labels"] and Kind.POD not in world.unseen and known.size > 1
         require(world, not reached, f"stops a member to which clients are sent: {call}")
         return
@@ -271,7 +322,7 @@ def _disrupts_nothing(world: World, call: Call) -> None:
     spare = call.name in known.learners or (call.name not in world.history.lived and not known.runs(call.name))
     gone = call.name not in known.names and call.name not in record.present
     idle = _does_not_start(world, body)
-    require(world, ended or leaves or spare or gone or idle or outdated, f"I3, I7: disrupts a formed cluster: {call}")
+    require(world, ended or leaves or spare or gone or idle or changed, f"I3, I7: disrupts a formed cluster: {call}")
 
 
 def _does_not_start(world: World, pod: Json) -> bool:

@@ -11,7 +11,7 @@ from etcd_operator.resources.flags import DATA_DIR
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.pod import ETCD_CONTAINER, START_CHECK_CONTAINER, START_COMMAND, VERSION_CONTAINER
 from tests.simulation import gate
-from tests.simulation.controllers import claim_of
+from tests.simulation.controllers import claim_of, warn
 from tests.simulation.kubernetes import secret_data
 from tests.simulation.pod_status import Trouble, back_off, stages
 from tests.simulation.process import Exit, Launch
@@ -74,9 +74,8 @@ class Kubelet:
         """Whether the volume and the Secrets are there that the Pod mounts; an event tells what is not."""
         about = pod["metadata"]
         if self._claim_uid(pod) not in self.etcd.volumes:
-            self._warn(
-                pod, "FailedMount", f'MountVolume.SetUp failed for volume "{claim_of(pod)}": path does not exist'
-            )
+            words = f'MountVolume.SetUp failed for volume "{claim_of(pod)}": path does not exist'
+            warn(self.server, about, "FailedMount", words)
             return False
         for volume in pod["spec"]["volumes"]:
             source = volume.get("secret")
@@ -84,20 +83,14 @@ class Kubelet:
                 continue
             found = secret_data(self.server, about["namespace"], source["secretName"])
             if any(item["key"] not in found for item in source["items"]):
-                self._warn(pod, "FailedMount", f'MountVolume.SetUp failed: secret "{source["secretName"]}" not found')
+                words = f'MountVolume.SetUp failed: secret "{source["secretName"]}" not found'
+                warn(self.server, about, "FailedMount", words)
                 return False
         return True
 
     def files(self, pod: Json) -> dict[str, bytes]:
         """What there is to mount of the member's Secret."""
         return secret_data(self.server, pod["metadata"]["namespace"], pod["metadata"]["name"])
-
-    def _warn(self, pod: Json, reason: str, message: str) -> None:
-        about = pod["metadata"]
-        name = f"{about['name']}.{reason.lower()}"
-        if self.server.find(Kind.CORE_EVENT, about["namespace"], name) is None:
-            body = {"involvedObject": {"uid": about["uid"]}, "type": "Warning", "reason": reason, "message": message}
-            self.server.create(Kind.CORE_EVENT, about["namespace"], {"metadata": {"name": name}, **body})
 
     def _pull(self, pod: Json, stage: str) -> Trouble | None:
         image = _container(pod, stage)["image"]

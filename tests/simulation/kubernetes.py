@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound, Refused
 from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.quantity import whole_number
 from etcd_operator.status.moment import timestamp
+from tests.simulation import storage
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -105,7 +107,8 @@ class ApiServer:
             "uid": f"{kind.value.kind.lower()}-{name}-{self._births[key]}",
             "creationTimestamp": timestamp(self.now),
         }
-        return self._store(key, _admitted(kind, {**body, "metadata": about}))
+        new = {**body, "metadata": about}
+        return self._store(key, _admitted(kind, storage.with_class(self, new) if kind is Kind.CLAIM else new))
 
     def patch(
         self,
@@ -119,7 +122,8 @@ class ApiServer:
     ) -> Json:
         """Merge into the object, or into its status; a patch that changes nothing writes nothing.
 
-        Raises NotFound, Conflict, and Refused for what the definition of the EtcdCluster forbids.
+        Raises NotFound, Conflict, and Refused for what the definition of the EtcdCluster forbids, and for a size that a
+        claim cannot have.
         """
         old = self.get(kind, namespace, name)
         _require(old, precondition)
@@ -129,6 +133,8 @@ class ApiServer:
         new = merged(old, part)
         if new == old:
             return old
+        if kind is Kind.CLAIM:
+            storage.require_resizable(self, old, new)
         if kind is Kind.CLUSTER:
             _require_allowed(old, new)
             if new["spec"] != old["spec"]:
@@ -209,12 +215,16 @@ def _require(body: Json, precondition: Precondition | None) -> None:
 
 
 def _require_allowed(old: Json, new: Json) -> None:
-    """The transition rules of crds/etcdcluster.yaml that a formed cluster is held to."""
-    latched = old.get("status", {}).get("clusterID")
-    if latched is None:
-        return
-    if new.get("status", {}).get("clusterID") != latched:
+    """The transition rules of crds/etcdcluster.yaml that a cluster is held to by what was written to its status."""
+    said = old.get("status", {})
+    if "clusterID" in said and new.get("status", {}).get("clusterID") != said["clusterID"]:
         raise Refused("status.clusterID is written once, when the cluster forms", code=422, reason="Invalid")
+    if "storage" in said and _size(new) < min(_size(old), whole_number(said["storage"])):
+        raise Refused("a volume cannot shrink: write the former size or a larger one", code=422, reason="Invalid")
+
+
+def _size(cluster: Json) -> int:
+    return whole_number(cluster["spec"]["storage"]["size"])
 
 
 def _pairs(selector: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.status.moment import timestamp
 from tests.simulation import pod_status
+from tests.simulation.controllers import claim_of
 from tests.simulation.kubelet import Kubelet, Sandbox
 from tests.simulation.pod_status import report, stages
 from tests.simulation.scheduler import node, schedule
@@ -43,7 +44,7 @@ class Nodes:
     """Every machine with what runs on it, by the UID of the Pod.
 
     `silent` are the nodes that are not on, since when. `missing_images` cannot be pulled; Pods of members in `held` do
-    not get on until they are let go.
+    not get on until they are let go, and the volumes of those in `stuck` do not grow.
     """
 
     server: ApiServer
@@ -53,6 +54,7 @@ class Nodes:
     sandboxes: dict[str, Sandbox] = field(default_factory=dict)
     missing_images: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    stuck: frozenset[str] = frozenset()
     _addresses: int = 0
 
     @classmethod
@@ -126,6 +128,14 @@ class Nodes:
     def restart_sandbox(self, pod: Json) -> None:
         """Kill the whole Pod on its node, init containers and network included; its object stays."""
         self._kill(pod["metadata"]["uid"])
+
+    def mounted(self) -> frozenset[str]:
+        """The claims of Pods of which a kubelet that reaches the API server takes care."""
+        return frozenset(
+            claim_of(pod)
+            for pod in self.server.list(Kind.POD)
+            if (box := self.sandboxes.get(pod["metadata"]["uid"])) is not None and self.power[box.node] is Power.ON
+        )
 
     def step(self) -> None:
         """Bring each Pod one container further, and let Kubernetes notice which nodes are silent."""

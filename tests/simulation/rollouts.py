@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from etcd_operator.api.cluster import ClusterSpec
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.resources.kinds import Kind
-from etcd_operator.resources.settings import MADE_FROM, changed_since
 from tests.simulation import endings, events, moments
-from tests.simulation.invariants import require
 from tests.simulation.scenario import Scenario, spec
 
 if TYPE_CHECKING:
@@ -22,20 +19,6 @@ if TYPE_CHECKING:
 
 _MISSING = "example.com/no-etcd"
 _FORMER = spec()["image"]["repository"]
-
-
-def _as_specified(end: Callable[[World], None]) -> Callable[[World], None]:
-    """As `end`, and every Pod is made from the spec as it stands; the members are those that there were."""
-
-    def ends(world: World) -> None:
-        end(world)
-        asked = {} if world.cluster is None else world.cluster["spec"]
-        wanted = ClusterSpec.parse(asked)
-        for pod in world.server.list(Kind.POD):
-            changed = changed_since(pod["metadata"]["annotations"][MADE_FROM], wanted)
-            require(world, not changed, f"{pod['metadata']['name']} has another {', '.join(changed)}")
-
-    return ends
 
 
 def _snapshots(count: int, *, when: Callable[[World], bool]) -> Event:
@@ -75,7 +58,7 @@ def _rolled(
     wanted: Json = spec({"replicas": size, "version": began, "recovery": {"replaceAfter": "60s"}})
     return Scenario(
         name,
-        _as_specified(end or endings.replaced(0, members=size)),
+        end or endings.replaced(0, members=size),
         wanted,
         script,
         before=_without_image,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulation import accidents, creations, hibernations, membership, rollouts
+from tests.simulation import accidents, creations, hibernations, membership, rollouts, volume_changes
 
 ALL = (
     *creations.CREATED,
@@ -24,4 +24,5 @@ ALL = (
     *membership.ALL,
     *hibernations.ALL,
     *rollouts.ALL,
+    *volume_changes.ALL,
 )

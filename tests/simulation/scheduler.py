@@ -45,7 +45,8 @@ def schedule(server: ApiServer, etcd: Etcd, pod: Json) -> None:
         report(server, pod, pod_status.unschedulable(found))
         return
     name = found["metadata"]["name"]
-    bind_claim(server, etcd, claim, node=name)
+    if not bind_claim(server, etcd, claim, node=name):
+        return
     bound = server.patch(Kind.POD, about["namespace"], about["name"], {"spec": {"nodeName": name}})
     report(server, bound, {"phase": "Pending", "conditions": [pod_status.condition("PodScheduled", holds=True)]})
 

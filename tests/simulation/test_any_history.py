@@ -7,20 +7,25 @@ has happened on the way (invariants.py). The histories are the same in every run
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from etcd_operator.api.cluster import Resize
 from etcd_operator.resources.kinds import Kind
-from tests.simulation import endings, events, membership, moments
+from etcd_operator.resources.quantity import whole_number
+from tests.simulation import endings, events, membership, moments, volume_changes
 from tests.simulation.changes import Remove
 from tests.simulation.explore import LIMIT, STALE
 from tests.simulation.invariants import require
 from tests.simulation.nodes import ZONES, Nodes
 from tests.simulation.scenario import NAME, NAMESPACE, Scenario, spec
+from tests.simulation.storage import STANDARD
 from tests.simulation.truth import truth
+from tests.simulation.volume_changes import FAST, GROWING
 from tests.simulation.wire import Fate, Mishap
 from tests.simulation.world import World
 
@@ -29,10 +34,13 @@ if TYPE_CHECKING:
 
     from tests.simulation.scenario import Event
 
-HISTORY = Scenario("any history", endings.as_good_as_possible, patience=membership.PATIENCE)
+HISTORY = Scenario(
+    "any history", endings.as_good_as_possible, before=volume_changes.classes, patience=membership.PATIENCE
+)
 
 _NOW = moments.at_once
 _NUMBERS, _NODES = st.integers(0, 4), st.sampled_from(sorted(ZONES))
+_SIZES, _CLASSES = st.sampled_from(("8Gi", "16Gi")), st.sampled_from((STANDARD, GROWING, FAST))
 
 ACCIDENTS: dict[str, Callable[[int], Event]] = {
     "container": lambda number: events.restart_containers(number, when=_NOW),
@@ -72,8 +80,7 @@ class AnyHistory(RuleBasedStateMachine):
         """Create a cluster, and let it become ready or not."""
         self.loop = asyncio.new_event_loop()
         wanted = spec({"replicas": size, "recovery": {"replaceAfter": "60s"}})
-        scenario = Scenario(HISTORY.name, HISTORY.end, wanted, patience=HISTORY.patience)
-        self.world, self.past = World.of(scenario, self.loop), []
+        self.world, self.past = World.of(replace(HISTORY, spec=wanted), self.loop), []
         while ready and not moments.calm(self.world):
             self.live(ticks=1)
 
@@ -100,6 +107,14 @@ class AnyHistory(RuleBasedStateMachine):
     def wish(self, *, size: int) -> None:
         """Another size is asked for."""
         self._meet(membership.resized(size, when=_NOW))
+
+    @rule(size=_SIZES, class_name=_CLASSES, resize=st.sampled_from(Resize))
+    def wish_for_volumes(self, *, size: str, class_name: str, resize: Resize) -> None:
+        """Other volumes are asked for, but no smaller ones."""
+        if self.world.cluster is not None:
+            size = max(size, self.world.cluster["spec"]["storage"]["size"], key=whole_number)
+            change = {"size": size, "className": class_name, "resize": resize.value}
+            self._meet(events.change(f"storage becomes {change}", {"storage": change}, when=_NOW))
 
     @rule(what=st.sampled_from(sorted(ACCIDENTS)), number=_NUMBERS)
     def accident(self, *, what: str, number: int) -> None:
@@ -150,7 +165,7 @@ class AnyHistory(RuleBasedStateMachine):
             events.every_node_on(when=_NOW),
             events.speed_up(when=_NOW),
             events.operator_starts(when=_NOW),
-            events.change("resumed", {"paused": False}, when=_NOW),
+            events.change("resumed", {"paused": False, "storage": {"resize": "Replace"}}, when=_NOW),
         ):
             self._meet(event)
         last = self.world.ticks + LIMIT

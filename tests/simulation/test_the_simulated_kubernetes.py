@@ -13,14 +13,16 @@ from etcd_operator.observation import Cause
 from etcd_operator.observe import parse
 from etcd_operator.resources.kinds import Kind
 from tests.simulation import endings, events, moments
-from tests.simulation.controllers import collect_garbage, release_claims
+from tests.simulation.controllers import bind_claim, collect_garbage, expand_volumes, release_claims
 from tests.simulation.etcd import Etcd
 from tests.simulation.kubernetes import ApiServer, merged
 from tests.simulation.scenario import NAMESPACE, Event, Scenario, spec
+from tests.simulation.storage import STANDARD, storage_class
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Set as AbstractSet
 
     from etcd_operator.kube.port import Json
 
@@ -156,6 +158,96 @@ def test_a_snapshot_of_the_server_goes_its_own_way(server: ApiServer) -> None:
     snapshot = server.copy()
     server.patch(Kind.SECRET, "shop", "one", {"data": {"key": ""}})
     assert "data" not in snapshot.get(Kind.SECRET, "shop", "one")
+
+
+@pytest.fixture
+def classes(server: ApiServer) -> ApiServer:
+    """A server with the default StorageClass, and with one whose volumes can grow."""
+    server.create(Kind.STORAGE_CLASS, "", storage_class("growing", expands=True))
+    server.create(Kind.STORAGE_CLASS, "", storage_class(STANDARD))
+    return server
+
+
+def a_claim(
+    server: ApiServer, name: str, *, class_name: str | None = None, size: str = "8Gi", bound: bool = True
+) -> Json:
+    wanted = {"storageClassName": class_name} if class_name is not None else {}
+    claim = server.create(Kind.CLAIM, "shop", body(name, spec={**wanted, **of_size(size)}))
+    if bound:
+        assert bind_claim(server, Etcd(server), claim, node="node-0")
+    return server.get(Kind.CLAIM, "shop", name)
+
+
+def of_size(size: str) -> Json:
+    return {"resources": {"requests": {"storage": size}}}
+
+
+def test_a_claim_without_a_class_gets_the_default_one_and_a_bound_one_has_what_it_asks_for(classes: ApiServer) -> None:
+    claims = a_claim(classes, "one"), a_claim(classes, "two", class_name="growing", bound=False)
+    assert [claim["spec"]["storageClassName"] for claim in claims] == ["standard", "growing"]
+    assert [claim["status"].get("capacity") for claim in claims] == [{"storage": "8Gi"}, None]
+
+
+@pytest.mark.parametrize(
+    ("class_name", "bound", "size", "words"),
+    [
+        ("standard", True, "16Gi", "the storageclass that provisions the pvc must support resize"),
+        ("growing", False, "16Gi", "Only bound persistent volume claims can be expanded"),
+        ("growing", True, "4Gi", "field can not be less than status.capacity"),
+    ],
+    ids=["of a class that does not allow it", "not bound", "smaller"],
+)
+def test_a_claim_is_refused_a_size(classes: ApiServer, class_name: str, size: str, words: str, *, bound: bool) -> None:
+    a_claim(classes, "one", class_name=class_name, bound=bound)
+    with pytest.raises(Refused, match=words):
+        classes.patch(Kind.CLAIM, "shop", "one", {"spec": of_size(size)})
+
+
+def test_a_size_that_a_volume_does_not_reach_may_be_made_smaller(classes: ApiServer) -> None:
+    a_claim(classes, "one", class_name="growing")
+    classes.patch(Kind.CLAIM, "shop", "one", {"spec": of_size("2Ti")})
+    with pytest.raises(Refused, match=r"less than status\.capacity"):
+        classes.patch(Kind.CLAIM, "shop", "one", {"spec": of_size("8Gi")})
+    classes.patch(Kind.CLAIM, "shop", "one", {"spec": of_size("9Gi")})
+
+
+def test_a_volume_grows_first_and_then_where_it_is_mounted_its_files(classes: ApiServer) -> None:
+    a_claim(classes, "one", class_name="growing")
+    classes.patch(Kind.CLAIM, "shop", "one", {"spec": of_size("16Gi")})
+    seen = [_after_a_step(classes, mounted=mounted) for mounted in ("", "", "one")]
+    assert [claim["status"]["capacity"]["storage"] for claim in seen] == ["8Gi", "8Gi", "16Gi"]
+    assert [parse.claim(claim).grows for claim in seen] == [True, True, False]
+    assert "file system resize" in parse.claim(seen[0]).growth
+
+
+@pytest.mark.parametrize(("size", "stuck"), [("16Gi", {"one"}), ("2Ti", set())], ids=["stuck", "too large"])
+def test_a_volume_that_cannot_grow_stays_and_an_event_says_so(classes: ApiServer, size: str, stuck: set[str]) -> None:
+    uid = a_claim(classes, "one", class_name="growing")["metadata"]["uid"]
+    classes.patch(Kind.CLAIM, "shop", "one", {"spec": of_size(size)})
+    for _ in range(3):
+        assert parse.claim(_after_a_step(classes, mounted="one", stuck=stuck)).grows
+    (event,) = classes.list(Kind.CORE_EVENT, "shop", fields=f"involvedObject.uid={uid},type=Warning")
+    assert event["reason"] == "VolumeResizeFailed"
+
+
+def _after_a_step(server: ApiServer, *, mounted: str, stuck: AbstractSet[str] = frozenset()) -> Json:
+    expand_volumes(server, Etcd(server), mounted={mounted}, stuck=stuck)
+    return server.get(Kind.CLAIM, "shop", "one")
+
+
+def test_a_claim_that_no_storage_has_room_for_is_not_bound_and_an_event_says_so(classes: ApiServer) -> None:
+    claim = a_claim(classes, "one", size="2Ti", bound=False)
+    assert not bind_claim(classes, Etcd(classes), claim, node="node-0")
+    (event,) = classes.list(Kind.CORE_EVENT, "shop", fields=f"involvedObject.uid={claim['metadata']['uid']}")
+    assert event["reason"] == "ProvisioningFailed"
+
+
+def test_the_size_of_volumes_is_taken_back_only_as_far_as_they_hold_less(server: ApiServer) -> None:
+    server.create(Kind.CLUSTER, "shop", body("orders", spec={"storage": {"size": "2Ti"}}))
+    server.patch(Kind.CLUSTER, "shop", "orders", {"status": {"storage": "8Gi"}}, status=True)
+    with pytest.raises(Refused, match="cannot shrink"):
+        server.patch(Kind.CLUSTER, "shop", "orders", {"spec": {"storage": {"size": "4Gi"}}})
+    server.patch(Kind.CLUSTER, "shop", "orders", {"spec": {"storage": {"size": "8Gi"}}})
 
 
 def first_pod(world: World) -> Json:

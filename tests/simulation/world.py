@@ -24,13 +24,14 @@ from etcd_operator.resources.pod import StartCheckImage
 from etcd_operator.resources.secret import CA_BUNDLE, CERTIFICATE, ENDPOINTS, KEY
 from tests.simulation import invariants
 from tests.simulation.changes import Change
-from tests.simulation.controllers import collect_garbage, release_claims
+from tests.simulation.controllers import collect_garbage, expand_volumes, release_claims
 from tests.simulation.etcd import Etcd
 from tests.simulation.etcd_client import SimEtcdClient
 from tests.simulation.kubernetes import ApiServer, secret_data
 from tests.simulation.nodes import Nodes
 from tests.simulation.port import SimKube
 from tests.simulation.scenario import NAME, NAMESPACE
+from tests.simulation.storage import STANDARD, storage_class
 from tests.simulation.wire import Crashed, Fate, Wire
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class World:
         server = ApiServer(START)
         etcd = Etcd(server)
         world = cls(scenario, server, etcd, Nodes.of(server, etcd), loop)
+        server.create(Kind.STORAGE_CLASS, "", storage_class(STANDARD))
         scenario.before(world)
         world.create_cluster()
         return world
@@ -275,6 +277,7 @@ class World:
         collect_garbage(self.server)
         release_claims(self.server, self.etcd)
         self.etcd.first_starts = ()
+        expand_volumes(self.server, self.etcd, mounted=self.nodes.mounted(), stuck=self.nodes.stuck)
         self.nodes.step()
         self.etcd.settle()
         self._apply()
