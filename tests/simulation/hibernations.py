@@ -41,7 +41,7 @@ def _asleep(members: int) -> Callable[[World], None]:
 
 def _slept(name: str, *script: Event, end: Callable[[World], None], first: int = 3) -> Scenario:
     wanted = spec({"replicas": first, "recovery": {"replaceAfter": "60s"}})
-    return Scenario(name, end, wanted, script, disturbed_after=1)
+    return Scenario(name, end, wanted, script, disturbed_after=len(script))
 
 
 _SLEEP = _size(0, when=moments.admitted(3))
