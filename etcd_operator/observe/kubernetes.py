@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(seconds=10)
 """How long an object may be silent about why it does not get on before its events are read for the cause."""
 
+GROWTH_TROUBLE = frozenset({"VolumeResizeFailed", "FileSystemResizeFailed", "ExternalExpanding"})
+"""The warnings that explain why a volume does not grow; what once kept its claim from being bound is over."""
+
 _LISTED = (Kind.POD, Kind.CLAIM, Kind.SECRET, Kind.SERVICE, Kind.BUDGET)
 
 
@@ -61,7 +64,7 @@ async def read(kube: Kube, nodes: Nodes, namespace: str, name: str, *, now: date
     cluster = parse.cluster(raw)
     waiting = [body["metadata"]["uid"] for kind in (Kind.POD, Kind.CLAIM) for body in ours[kind] if _waits(body, now)]
     causes, known, classes = await asyncio.gather(
-        _events(kube, namespace, [*waiting, *(claim.meta.uid for claim in claims if claim.grows)]),
+        _events(kube, namespace, waiting, {claim.meta.uid for claim in claims if claim.grows}),
         nodes.read(kube, set(filter(None, places)), now=now),
         _classes(kube, cluster, claims),
     )
@@ -115,17 +118,23 @@ def _is_ours(kind: Kind, body: Json, uid: str) -> bool:
     return _uid_label(body) == uid and (kind is Kind.CLAIM or parse.meta(body).owner == uid)
 
 
-async def _events(kube: Kube, namespace: str, waiting: list[str]) -> dict[str, Problem]:
-    """The newest warning about each of these objects, by its UID: they do not get on.
+async def _events(kube: Kube, namespace: str, waiting: list[str], growing: set[str]) -> dict[str, Problem]:
+    """The newest warning about each of these objects, by its UID: they do not get on, or do not grow.
 
     Why a Pod was not scheduled at once explains nothing any more: while that lasts, its own conditions say it.
     """
+    waiting = [*waiting, *sorted(growing)]
     answers = await asyncio.gather(
         *(kube.list(Kind.CORE_EVENT, namespace, fields=f"involvedObject.uid={uid},type=Warning") for uid in waiting)
     )
     found: dict[str, Problem] = {}
     for uid, events in zip(waiting, answers, strict=True):
-        if explaining := [event for event in events if event.get("reason") != "FailedScheduling"]:
+        reasons = (event.get("reason", "") for event in events)
+        if explaining := [
+            event
+            for event, reason in zip(events, reasons, strict=True)
+            if (reason in GROWTH_TROUBLE if uid in growing else reason != "FailedScheduling")
+        ]:
             newest = max(explaining, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
             found[uid] = Problem(Cause.STORAGE, f"{newest.get('reason', '')}: {newest.get('message', '')}")
     return found

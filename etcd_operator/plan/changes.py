@@ -30,7 +30,8 @@ from etcd_operator.plan.loss import loss
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import AddLearner, Delete, Plan, Promote, Remove
 from etcd_operator.plan.placement import has_image, on_cordoned_node, successor
-from etcd_operator.plan.stopping import dismissal, handover, take, wait
+from etcd_operator.plan.stopping import DISMISSAL, LONG_DISMISSAL, dismissal, handover, take, wait
+from etcd_operator.plan.volumes import replaceable
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, peer_url
 from etcd_operator.resources.secret import INITIAL_CLUSTER
@@ -136,7 +137,9 @@ def _retirement(situation: Situation, listed: Membership, removal: Remove) -> Pl
         return wait(situation, "ScaleIn", f"waiting for {name} to stop", soon=True)
     if not may_remove_healthy(listed.size, staying):
         return None
-    if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod)):
+    # The newcomer for which it makes way has just begun to take clients.
+    lasting = LONG_DISMISSAL if replaceable(situation, name) else DISMISSAL
+    if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod, lasting=lasting)):
         return dismissing
     step: Step = removal
     if pod is not None and may_stop(listed.size, staying):

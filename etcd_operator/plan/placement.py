@@ -20,18 +20,19 @@ def cheapest_to_lose(situation: Situation, listed: Membership) -> str | None:
     """The member that leaves first when there are too many; None if none of those that were recorded votes.
 
     One that is lost before any other, an unhealthy one before a healthy one, one that is to have another volume before
-    one that is not; then the one whose zone, and then whose node, has most of the others; a follower before the leader;
-    then by name, so that two passes choose alike.
+    one that is not, and of those the leader last; then the one whose zone, and then whose node, has most of the others;
+    a follower before the leader; then by name, so that two passes choose alike.
     """
     members = [name for name in situation.record.members if name in listed.voters]
     places = {name: _place(situation, name) for name in members}
     zones = Counter(zone for zone, _ in places.values())
     nodes = Counter(places.values())
 
-    def cost(name: str) -> tuple[bool, bool, bool, int, int, bool, str]:
-        place = places[name]
+    def cost(name: str) -> tuple[bool, bool, bool, bool, int, int, bool, str]:
+        place, leads = places[name], name == listed.leader
         lost, fit = loss(situation, name) is not None, replaceable(situation, name) is None
-        return not lost, name in listed.healthy, fit, -zones[place[0]], -nodes[place], name == listed.leader, name
+        last = leads and not fit
+        return not lost, name in listed.healthy, fit, last, -zones[place[0]], -nodes[place], leads, name
 
     return min(members, key=cost, default=None)
 
@@ -44,7 +45,10 @@ def may_leave(listed: Membership, member: str) -> bool:
 
 
 def successor(situation: Situation, listed: Membership) -> str | None:
-    """The voter to which leadership goes: it serves, has caught up, does not leave; best not on a cordoned node."""
+    """The voter to which leadership goes: it serves, has caught up, does not leave.
+
+    Best not one on a cordoned node, nor one that is to leave later because of its volume: so leadership moves once.
+    """
     leaving = situation.record.removing
     able = [
         name
@@ -54,7 +58,11 @@ def successor(situation: Situation, listed: Membership) -> str | None:
         and listed.caught_up(name)
         and (leaving is None or name != leaving.member)
     ]
-    return max(able, key=lambda name: (not on_cordoned_node(situation, name), listed.applied(name)), default=None)
+
+    def worth(name: str) -> tuple[bool, bool, int]:
+        return not on_cordoned_node(situation, name), replaceable(situation, name) is None, listed.applied(name)
+
+    return max(able, key=worth, default=None)
 
 
 def on_cordoned_node(situation: Situation, member: str) -> bool:

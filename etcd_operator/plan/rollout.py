@@ -24,7 +24,7 @@ from etcd_operator.plan.loss import loss
 from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Delete
 from etcd_operator.plan.placement import successor
-from etcd_operator.plan.stopping import dismissal, handover, take, wait
+from etcd_operator.plan.stopping import LONG_DISMISSAL, dismissal, handover, take, wait
 from etcd_operator.resources.kinds import Kind
 
 if TYPE_CHECKING:
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
     from etcd_operator.plan.situation import Situation
 
 _ACTION = "RollMembers"
-
-DISMISSAL = timedelta(seconds=1.1)
-"""For how long new clients are sent elsewhere before a member stops: kube-proxy writes its rules once a second at most,
-and it may just have written that the one before is back."""
 
 
 IMPATIENCE = timedelta(seconds=10)
@@ -132,7 +128,7 @@ def _in_turn(situation: Situation, listed: Membership, following: Roll) -> Plan 
     member, pod = following.member, situation.seen.pods[following.member]
     others_serve = member in listed.healthy and listed.size > 1
     if others_serve and pod.serving:
-        return dismissal(situation, _ACTION, pod, lasting=DISMISSAL)
+        return dismissal(situation, _ACTION, pod, lasting=LONG_DISMISSAL)
     if following.awaited:
         return _awaiting(situation, following)
     before = _before(situation, listed, pod) if others_serve else None
@@ -182,7 +178,7 @@ def _before(situation: Situation, listed: Membership, pod: Pod) -> Plan | None:
     heir = successor(situation, listed) if pod.member == listed.leader else None
     if heir is not None:
         return take(situation, _ACTION, handover(listed, heir, f"{pod.member} is made anew"))
-    return dismissal(situation, _ACTION, pod, lasting=DISMISSAL)
+    return dismissal(situation, _ACTION, pod, lasting=LONG_DISMISSAL)
 
 
 def _numbers(listed: Membership) -> str:

@@ -25,6 +25,10 @@ A client that is told to go elsewhere dials again at once. If a proxy sends it t
 then, it waits for a second: long enough for a write to fail.
 """
 
+LONG_DISMISSAL = timedelta(seconds=1.1)
+"""The same where another member has just begun to take clients: kube-proxy writes its rules once a second at most, and
+may just have written that."""
+
 
 def handover(listed: Membership, heir: str, reason: str) -> MoveLeader:
     """Move leadership to the voter `heir`."""

@@ -87,6 +87,11 @@ CHANGES = of(
         "    if situation.outdated(pod):\n",
     ),
     ("a newcomer is not added whose Pod is about to be made anew", " or situation.outdated(pod):\n", ":\n"),
+    (
+        "proxies that were busy have time, too",
+        "LONG_DISMISSAL if replaceable(situation, name) else DISMISSAL",
+        "DISMISSAL",
+    ),
     ("a leader hands over before it leaves", "    if name == listed.leader:\n", "    if name == listed.size:\n"),
     (
         "a leader without a successor stays",
@@ -110,8 +115,8 @@ CHANGES = of(
     ),
     (
         "no client is sent to a member that is about to stop",
-        '    if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod)):\n        return dismissing\n',
-        "",
+        'if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod, lasting=lasting)):',
+        "if pod is not None and (dismissing := None):",
     ),
     (
         "a member that answers is not replaced",

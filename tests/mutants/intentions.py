@@ -159,12 +159,12 @@ PLACEMENT = of(
     ),
     (
         "one that is to have another volume leaves before one that is not",
-        "in listed.healthy, fit, -",
-        "in listed.healthy, True, -",
+        "in listed.healthy, fit, last",
+        "in listed.healthy, True, last",
     ),
     ("the zones stay spread", "-zones[place[0]], -nodes[place]", "0, -nodes[place]"),
-    ("the nodes stay spread", "-zones[place[0]], -nodes[place], name ==", "-zones[place[0]], 0, name =="),
-    ("the leader leaves last", "name == listed.leader, name", "False, name"),
+    ("the nodes stay spread", "-zones[place[0]], -nodes[place], leads", "-zones[place[0]], 0, leads"),
+    ("the leader leaves last", "-nodes[place], leads, name", "-nodes[place], False, name"),
     (
         "nobody leaves without whom there is no quorum",
         "return may_remove_healthy(listed.size, len(listed.staying | {member}))",
@@ -176,6 +176,12 @@ PLACEMENT = of(
         "return may_remove_dead(listed.size, len(listed.staying | {member}))",
     ),
     ("leadership goes to another", "        and name != listed.leader\n", ""),
+    (
+        "of those with old volumes the leader is the last",
+        "        last = leads and not fit\n",
+        "        last = False\n",
+    ),
+    ("leadership moves once", "replaceable(situation, name) is None, listed.applied", "True, listed.applied"),
     ("leadership goes to one that serves", "if name in listed.statuses\n        and name", "if name"),
     (
         "a successor is healthy",
@@ -186,13 +192,13 @@ PLACEMENT = of(
     ("a successor stays", "        and (leaving is None or name != leaving.member)\n", ""),
     (
         "a successor is not on a cordoned node",
-        "key=lambda name: (not on_cordoned_node(situation, name), listed.applied(name))",
-        "key=listed.applied",
+        "return not on_cordoned_node(situation, name), replaceable",
+        "return True, replaceable",
     ),
     (
         "the successor has most",
-        "(not on_cordoned_node(situation, name), listed.applied(name)), default",
-        "not on_cordoned_node(situation, name), default",
+        "replaceable(situation, name) is None, listed.applied(name)",
+        "replaceable(situation, name) is None, 0",
     ),
     ("a lost member leaves before one that may come back", "return not lost, name in", "return False, name in"),
     (

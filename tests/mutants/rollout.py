@@ -121,7 +121,7 @@ ROLLOUT = of(
     ("etcd has all others back", "all(_is_back(listed, name) for name in awaited)", "bool(awaited)"),
     (
         "a proxy that was busy has time, too",
-        "return dismissal(situation, _ACTION, pod, lasting=DISMISSAL)\n\n\ndef _numbers",
+        "return dismissal(situation, _ACTION, pod, lasting=LONG_DISMISSAL)\n\n\ndef _numbers",
         "return None\n\n\ndef _numbers",
     ),
 )

@@ -214,7 +214,7 @@ FAULTS = (
     Fault(
         "a member stops while clients are sent to it",
         changes,
-        'if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod)):',
+        'if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod, lasting=lasting)):',
         "if pod is not None and (dismissing := None):",
         called("5 to 3"),
         "stops a member to which clients are sent",
@@ -374,8 +374,8 @@ FAULTS = (
     Fault(
         "the newcomer leaves in place of the member with the former volume",
         placement,
-        "replaceable(situation, name) is None",
-        "replaceable(situation, name) is not None",
+        "loss(situation, name) is not None, replaceable(situation, name) is None",
+        "loss(situation, name) is not None, replaceable(situation, name) is not None",
         called("a single member is replaced for a larger volume"),
         "L1: not at its end",
     ),

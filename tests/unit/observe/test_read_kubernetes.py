@@ -114,6 +114,14 @@ async def test_a_claim_that_grows_is_explained_by_its_newest_warning(kube: FakeK
     assert found.problem == Problem(Cause.STORAGE, "VolumeResizeFailed: no room")
 
 
+async def test_what_once_kept_a_claim_from_being_bound_does_not_explain_that_it_grows(kube: FakeKube) -> None:
+    body = claim(size="8Gi", has="4Gi")
+    kube.put(Kind.CLAIM, body)
+    kube.put(Kind.CORE_EVENT, warning(body, reason="ProvisioningFailed", message="no such class"))
+    (found,) = (await read(kube)).claims.values()
+    assert found.problem is None
+
+
 async def test_an_object_of_another_uid_is_a_stranger(kube: FakeKube) -> None:
     kube.put(Kind.SERVICE, service(uid="an-earlier-uid", owner="an-earlier-uid"))
     seen = await read(kube)

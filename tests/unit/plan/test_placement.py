@@ -197,6 +197,23 @@ def test_one_that_is_to_have_another_volume_leaves_before_those_that_have_it() -
     assert cheapest(silent(having(seen, *(a_claim(name, size="16Gi") for name in (A, B, C, E))), B)) == B
 
 
+def test_of_those_with_old_volumes_the_leader_leaves_last_and_leadership_goes_to_a_new_one() -> None:
+    change = {"storage": {"size": "16Gi", "resize": "Replace"}}
+    seen = replace(with_spec(FIVE, **change), classes={"standard": False})
+    some = having(seen, *(a_claim(name, size="16Gi") for name in (C, E)))
+    assert cheapest(led_by(some, A)) == B
+    assert cheapest(placed_with_leader(some, A)) == B
+    assert heir(saying(led_by(some, A), B, raft_applied_index=10)) in {C, E}
+
+
+def placed_with_leader(seen: Observation, leader: str) -> Observation:
+    """The same moment, with the leader in the zone that has most members."""
+    zones = {A: "crowded", B: "lonely", C: "crowded", D: "other", E: "crowded"}
+    nodes = {f"node-{name}": a_node(f"node-{name}", zone=zone) for name, zone in zones.items()}
+    pods = [replace(seen.pods[name], node=f"node-{name}") for name in zones]
+    return led_by(replace(having(seen, *pods), nodes=nodes), leader)
+
+
 def test_the_leader_is_not_its_own_successor() -> None:
     assert heir(saying(APART, A, raft_applied_index=10)) not in {None, A}
 

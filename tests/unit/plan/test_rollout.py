@@ -15,8 +15,8 @@ from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Cause, Departure, Problem, Removal
 from etcd_operator.plan.members import admit
 from etcd_operator.plan.model import Delete, MoveLeader, Patch
-from etcd_operator.plan.rollout import DISMISSAL, IMPATIENCE, roll
-from etcd_operator.plan.stopping import SOON
+from etcd_operator.plan.rollout import IMPATIENCE, roll
+from etcd_operator.plan.stopping import LONG_DISMISSAL, SOON
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.settings import MADE_FROM, made_from
 from tests.builders import (
@@ -59,7 +59,7 @@ def as_specified(seen: Observation, *members: str) -> Observation:
     return having(seen, *(a_pod(member, spec=NEW, voter=True) for member in members))
 
 
-def dismissed(member: str, *, ago: timedelta = DISMISSAL) -> Pod:
+def dismissed(member: str, *, ago: timedelta = LONG_DISMISSAL) -> Pod:
     """The outdated Pod of `member`, after its clients were sent elsewhere."""
     return replace(a_pod(member), dismissed=NOW - ago)
 
@@ -130,7 +130,7 @@ def test_the_next_one_waits_until_etcd_has_the_one_before_back_and_takes_clients
 @pytest.mark.parametrize("seen", BACK.values(), ids=BACK)
 def test_then_its_clients_are_sent_elsewhere_and_it_waits_until_the_one_before_serves(seen: Observation) -> None:
     assert done(rolled(seen)) == {f"patch Pod {B}"}
-    then = having(seen, dismissed(B, ago=2 * DISMISSAL))
+    then = having(seen, dismissed(B, ago=2 * LONG_DISMISSAL))
     assert waits(rolled(then)) == f"{B} is made anew as soon as {A} serves: resources changed"
     admitted = admit(situation(then))
     assert admitted is None or f"patch Pod {B}" not in done(admitted)
@@ -180,9 +180,9 @@ def test_the_next_one_follows_when_it_does() -> None:
 
 
 def test_the_proxies_have_time_to_learn_where_clients_go() -> None:
-    seen = having(as_specified(CHANGED, A), dismissed(B, ago=DISMISSAL / 4))
+    seen = having(as_specified(CHANGED, A), dismissed(B, ago=LONG_DISMISSAL / 4))
     assert waits(rolled(seen)) == f"waiting until clients of {B} go elsewhere"
-    assert rolled(seen).wake_after == pytest.approx(0.75 * DISMISSAL.total_seconds())
+    assert rolled(seen).wake_after == pytest.approx(0.75 * LONG_DISMISSAL.total_seconds())
 
 
 def test_the_leader_is_the_last_and_hands_over_first() -> None:
@@ -300,7 +300,7 @@ def test_no_roll_ever_leaves_fewer_healthy_voters_than_a_quorum(size: int, data:
     seen = silent(seen, *sorted(quiet)) if quiet and len(quiet) < quorum(size) else seen
     for name in names:
         pod = a_pod(name, spec=NEW if name in new else None, voter=name not in going, deleting=name in ending)
-        seen = having(seen, replace(pod, dismissed=NOW - DISMISSAL if name in going else None))
+        seen = having(seen, replace(pod, dismissed=NOW - LONG_DISMISSAL if name in going else None))
     plan = roll(situation(seen))
     serving = {name for name, view in seen.etcd.views.items() if view.healthy} - ending
     for step in () if plan is None else plan.steps:

@@ -11,10 +11,12 @@ from etcd_operator.api.conditions import BlockReason
 from etcd_operator.observation import Cause, Departure, Problem, Removal, Unknown
 from etcd_operator.plan.intentions import intend
 from etcd_operator.plan.model import Patch
+from etcd_operator.plan.stopping import LONG_DISMISSAL
 from etcd_operator.plan.volumes import grow
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
     MEMBERS,
+    NOW,
     Stage,
     a_claim,
     a_pod,
@@ -27,7 +29,7 @@ from tests.builders import (
     with_record,
     with_spec,
 )
-from tests.unit.plan.decide import decide, done, situation, waits
+from tests.unit.plan.decide import changed, decide, done, situation, waits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,6 +176,15 @@ def test_when_it_votes_one_with_an_old_volume_leaves_and_the_next_newcomer_is_na
     assert (leaving.member, leaving.cause) == (A, Departure.SCALE_IN)
     assert leaving.reason.startswith("its volume has 8Gi, and 16Gi is asked for")
     assert len(plan.record.joining) == 1
+
+
+def test_the_proxies_have_time_to_learn_of_the_newcomer_before_it_stops() -> None:
+    leaving = Removal(A, Departure.SCALE_IN, "its volume has 8Gi, and 16Gi is asked for")
+    seen = with_record(with_four(REPLACING), removing=leaving)
+    waiting = having(seen, replace(a_pod(A), dismissed=NOW - LONG_DISMISSAL / 2))
+    assert waits(changed(waiting)) == f"waiting until clients of {A} go elsewhere"
+    ready = having(seen, replace(a_pod(A), dismissed=NOW - LONG_DISMISSAL))
+    assert done(changed(ready)) == {f"delete Pod {A}"}
 
 
 def test_the_last_one_that_leaves_needs_no_other() -> None:
