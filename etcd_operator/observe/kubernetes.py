@@ -129,15 +129,15 @@ async def _events(kube: Kube, namespace: str, waiting: list[str], growing: set[s
     )
     found: dict[str, Problem] = {}
     for uid, events in zip(waiting, answers, strict=True):
-        reasons = (event.get("reason", "") for event in events)
-        if explaining := [
-            event
-            for event, reason in zip(events, reasons, strict=True)
-            if (reason in GROWTH_TROUBLE if uid in growing else reason != "FailedScheduling")
-        ]:
+        if explaining := [event for event in events if _explains(event, growth=uid in growing)]:
             newest = max(explaining, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
             found[uid] = Problem(Cause.STORAGE, f"{newest.get('reason', '')}: {newest.get('message', '')}")
     return found
+
+
+def _explains(event: Json, *, growth: bool) -> bool:
+    reason = event.get("reason")
+    return reason in GROWTH_TROUBLE if growth else reason != "FailedScheduling"
 
 
 def _waits(body: Json, now: datetime) -> bool:

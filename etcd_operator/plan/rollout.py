@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 _ACTION = "RollMembers"
 
-
 IMPATIENCE = timedelta(seconds=10)
 """For how long a member takes no clients because the one before is back in etcd, and not ready: that takes two seconds,
 or for ever where nobody asks its probe."""
