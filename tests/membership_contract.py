@@ -61,6 +61,13 @@ class Ends:
 
 
 @dataclass(frozen=True, slots=True)
+class Votes:
+    """A member itself has applied its promotion; the list of another may say so before."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rest:
     """Those that run have been connected for as long as etcd wants before it changes anything."""
 
@@ -105,7 +112,7 @@ class List:
     at: str = "leader"
 
 
-Deed = Kill | Start | Ends | Rest | Add | Remove | Promote | Move | List
+Deed = Kill | Start | Ends | Votes | Rest | Add | Remove | Promote | Move | List
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,9 @@ class Stage(Protocol):
     async def ends(self, who: str) -> str:
         """See `Ends`; returns the words of its end."""
 
+    async def votes(self, who: str) -> None:
+        """See `Votes`; returns when it is so."""
+
     async def rest(self) -> None:
         """See `Rest`."""
 
@@ -180,6 +190,9 @@ class Cast:
                 return await self.stage.start(who, named, emptied=emptied)
             case Ends(who):
                 return await self.stage.ends(who)
+            case Votes(who):
+                await self.stage.votes(who)
+                return ""
             case Rest():
                 await self.stage.rest()
                 return ""
@@ -273,6 +286,7 @@ NEWCOMER = Play(
         Act("a learner does not answer for all", List("newcomer"), Refusal.NOT_SERVED_BY_LEARNER),
         Act("a learner changes nothing", Remove("other", at="newcomer"), Refusal.NOT_SERVED_BY_LEARNER),
         Act("a follower passes on its promotion", Promote("newcomer", at="follower"), listed(*TRIO, "newcomer")),
+        Act("it learns of it", Votes("newcomer")),
         Act("leadership goes to it", Move("newcomer"), "newcomer leads"),
         Act("and comes back", Move("leader", at="newcomer"), "leader leads"),
         Act("it is removed at once", Remove("newcomer"), listed(*TRIO)),

@@ -27,7 +27,6 @@ from etcd_operator.etcd.quorum import (
 from etcd_operator.observation import Cause, Departure, Unknown
 from etcd_operator.plan.credentials import permission
 from etcd_operator.plan.loss import loss
-from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import AddLearner, Delete, Plan, Promote, Remove
 from etcd_operator.plan.placement import has_image, on_cordoned_node, successor
 from etcd_operator.plan.stopping import DISMISSAL, LONG_DISMISSAL, dismissal, handover, take, wait
@@ -48,7 +47,7 @@ LOOK_AGAIN = 5.0
 
 def change(situation: Situation) -> Plan | None:
     """The next change of etcd's members, or what it waits for; None if the members are those that are wanted."""
-    listed = membership(situation)
+    listed = situation.membership
     if listed is None or listed.foreign:
         return None
     record = situation.record
@@ -212,7 +211,7 @@ def _stands_at_gate(situation: Situation, newcomer: str) -> bool:
     A node that is away leaves its Pods as they were last seen, an evicted Pod keeps the state of its containers, and a
     claim that is being deleted goes with its Pod. A Pod that is not as specified is about to be made anew.
     """
-    seen, listed = situation.seen, membership(situation)
+    seen, listed = situation.seen, situation.membership
     pod, claim = seen.pods.get(newcomer), seen.claims.get(newcomer)
     if pod is None or not pod.at_gate or pod.problem is not None or pod.meta.deleting:
         return False

@@ -8,7 +8,6 @@ from etcd_operator.api.cluster import OnDelete
 from etcd_operator.etcd.quorum import quorum
 from etcd_operator.plan.changes import promotable
 from etcd_operator.plan.credentials import authorities, may_make_authority, permitted
-from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, Plan
 from etcd_operator.resources.budget import disruption_budget
 from etcd_operator.resources.claim import member_claim
@@ -87,7 +86,7 @@ def _voters(situation: Situation) -> int | None:
     """How many members vote, or will in a moment; None while etcd cannot be asked."""
     if not situation.record.formed:
         return len(situation.record.members)
-    listed = membership(situation)
+    listed = situation.membership
     if listed is None:
         return None
     return listed.size + (1 if promotable(situation, listed) is not None else 0)

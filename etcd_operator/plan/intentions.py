@@ -14,7 +14,7 @@ from etcd_operator.api.cluster import OnScaleIn
 from etcd_operator.etcd.quorum import may_remove_dead
 from etcd_operator.observation import Cause, Departure, Leaver, Removal, Unknown
 from etcd_operator.plan.loss import loss, node_is_back
-from etcd_operator.plan.membership import is_ending, membership
+from etcd_operator.plan.membership import is_ending
 from etcd_operator.plan.model import Plan
 from etcd_operator.plan.placement import cheapest_to_lose, may_leave
 from etcd_operator.plan.volumes import replaceable, waits_in_vain
@@ -35,7 +35,7 @@ def settle(situation: Situation) -> Plan | None:
     The claim of a member is taken away only if the operator itself removed it: whoever took it out by hand may still
     want its data, of a newcomer as well, which may have voted before that was recorded.
     """
-    listed = membership(situation)
+    listed = situation.membership
     if listed is None:
         return None
     record = situation.record
@@ -75,7 +75,7 @@ def intend(situation: Situation) -> Plan | None:
     At most one member is on its way out. It is chosen while a quorum of healthy voters stands without it, and no longer
     wanted out when its reason is gone before etcd's list has changed.
     """
-    listed = membership(situation)
+    listed = situation.membership
     if listed is None or any(not entry.is_learner for entry in listed.foreign):
         return None
     record = situation.record

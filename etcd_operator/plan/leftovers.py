@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etcd_operator.observation import Unknown
-from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Delete, Plan
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import MEMBER
@@ -48,7 +47,7 @@ def _is_out(situation: Situation, member: str) -> bool:
     """Whether etcd's own list is known not to have the member; nobody has a list before the cluster has formed."""
     if not situation.record.formed:
         return True
-    listed = membership(situation)
+    listed = situation.membership
     return listed is not None and situation.listed(member) is None
 
 

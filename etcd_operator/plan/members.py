@@ -9,7 +9,6 @@ from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Cause, Departure, Suspect, Unknown
 from etcd_operator.plan.credentials import permitted
 from etcd_operator.plan.foundations import is_void
-from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.plan.placement import has_image
 from etcd_operator.plan.rollout import is_idle, is_next
@@ -113,7 +112,7 @@ def _has_recovered(situation: Situation, member: str) -> bool:
     """Whether the member serves; before the formation, when none can, whether its etcd runs."""
     if not situation.record.formed:
         return _running(situation, member)
-    listed = membership(situation)
+    listed = situation.membership
     return listed is not None and member in listed.healthy
 
 
@@ -136,7 +135,7 @@ def run(situation: Situation) -> Plan | None:
 
 def await_all(situation: Situation) -> Plan | None:
     """Say who does not serve although nothing can be done for it: it is starting, or silent."""
-    listed = membership(situation)
+    listed = situation.membership
     silent = [name for name in situation.record.members if listed is None or name not in listed.serving]
     if not situation.record.formed or not silent:
         return None
@@ -155,7 +154,7 @@ def _stays_away(situation: Situation, member: str) -> bool:
         return False
     match leaving.cause:
         case Departure.SCALE_IN:
-            return membership(situation) is not None
+            return situation.membership is not None
         case Departure.DATA_LOST:
             return True
         case Departure.NODE_LOST | Departure.VOLUME:
@@ -235,7 +234,7 @@ def _imageless(situation: Situation, pod: Pod) -> str | None:
 
 def _deaf(situation: Situation, pod: Pod) -> str | None:
     """Why a Pod at the gate can never get through: none of those that it asks serves any more, though a quorum does."""
-    listed = membership(situation)
+    listed = situation.membership
     if listed is None or not pod.at_gate or not pod.asks or len(listed.healthy) < quorum(listed.size):
         return None
     urls = {url for name in listed.healthy for url in listed.voters[name].peer_urls}
@@ -252,7 +251,7 @@ def _start(situation: Situation, member: str) -> FirstStart | Restart | None:
     record = situation.record
     if not record.formed:
         return FirstStart(ClusterState.NEW, ask=tuple(name for name in record.members if name != member))
-    listed = membership(situation)
+    listed = situation.membership
     if listed is None and member in record.joining and not _is_withdrawn(situation, member):
         return None
     if listed is None or not permitted(situation, member):

@@ -62,7 +62,7 @@ class Membership:
         return nearly or member in self.current
 
 
-def membership(situation: Situation) -> Membership | None:
+def read_membership(situation: Situation) -> Membership | None:
     """The membership; None if the cluster has not formed, or if no quorum could be asked for its list."""
     agreed = situation.seen.etcd.members
     if not situation.record.formed or isinstance(agreed, Unknown):

@@ -12,7 +12,6 @@ from etcd_operator.observation import Cause, Unknown
 from etcd_operator.plan.bootstrap import record_formation
 from etcd_operator.plan.credentials import lost_authorities, permitted
 from etcd_operator.plan.loss import loss
-from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Blocked
 from etcd_operator.plan.placement import cheapest_to_lose, may_leave
 from etcd_operator.plan.upgrade import refusal
@@ -58,7 +57,7 @@ def _of_membership(situation: Situation) -> Iterator[Blocked]:
     if not situation.record.formed:
         yield from _of_formation(situation)
         return
-    listed = membership(situation)
+    listed = situation.membership
     if listed is None:
         message = "no quorum of the members can be asked: none is added, removed or replaced, and no data is touched"
         yield Blocked("change the members", BlockReason.NO_QUORUM, message)

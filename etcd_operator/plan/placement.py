@@ -45,15 +45,18 @@ def may_leave(listed: Membership, member: str) -> bool:
 
 
 def successor(situation: Situation, listed: Membership) -> str | None:
-    """The voter to which leadership goes: it serves, has caught up, does not leave.
+    """The voter to which leadership goes: it serves, knows that it votes, has caught up, does not leave.
 
-    Best not one on a cordoned node, nor one that is to leave later because of its volume: so leadership moves once.
+    One that has not applied its own promotion ignores the call, and the leader takes no write until it gives up waiting
+    for it, after an election timeout. Best not one on a cordoned node, nor one that is to leave later because of its
+    volume: so leadership moves once.
     """
     leaving = situation.record.removing
     able = [
         name
         for name in sorted(listed.staying)
         if name in listed.statuses
+        and not listed.statuses[name].is_learner
         and name != listed.leader
         and listed.caught_up(name)
         and (leaving is None or name != leaving.member)

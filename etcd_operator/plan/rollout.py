@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 from etcd_operator.etcd.quorum import may_stop, quorum
 from etcd_operator.plan.changes import change
 from etcd_operator.plan.loss import loss
-from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Delete
 from etcd_operator.plan.placement import successor
 from etcd_operator.plan.stopping import LONG_DISMISSAL, dismissal, handover, take, wait
@@ -99,7 +98,7 @@ def _reason(situation: Situation, changed: tuple[str, ...]) -> str:
 
 def is_next(situation: Situation, member: str) -> bool:
     """Whether the member is about to be stopped for a moment, so that clients are better off elsewhere."""
-    listed = membership(situation)
+    listed = situation.membership
     roll = None if listed is None else next_roll(situation, listed)
     if listed is None or roll is None or roll.member != member:
         return False
@@ -108,7 +107,7 @@ def is_next(situation: Situation, member: str) -> bool:
 
 def roll(situation: Situation) -> Plan | None:
     """Make the next outdated Pod anew, or wait until that may be; None if all are as specified."""
-    listed = membership(situation)
+    listed = situation.membership
     following = None if listed is None else next_roll(situation, listed)
     if listed is None or following is None or _changes(situation):
         return None

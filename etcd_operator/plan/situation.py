@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.versions import knows_flag, parse_version
 from etcd_operator.observation import Unknown
+from etcd_operator.plan.membership import read_membership
 from etcd_operator.resources.names import SUFFIX_ALPHABET, SUFFIX_LENGTH, Identity, member_name, member_of, peer_url
 from etcd_operator.resources.settings import MADE_FROM, changed_since
 
@@ -15,12 +17,15 @@ if TYPE_CHECKING:
     from etcd_operator.api.cluster import ClusterSpec
     from etcd_operator.etcd.client import Member
     from etcd_operator.observation import Observation, Pod, Record
+    from etcd_operator.plan.membership import Membership
     from etcd_operator.resources.pod import StartCheckImage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Situation:
     """One cluster at one moment. `entropy` is fresh for every pass: names are drawn from it."""
+
+    # Without slots, for what every concern asks and is worked out once.
 
     seen: Observation
     gate: StartCheckImage
@@ -32,7 +37,12 @@ class Situation:
         cluster = self.seen.cluster
         return Identity(cluster.meta.name, cluster.namespace, cluster.meta.uid)
 
-    @property
+    @cached_property
+    def membership(self) -> Membership | None:
+        """Who is a member, by etcd's own word; None if the cluster has not formed, or no quorum could be asked."""
+        return read_membership(self)
+
+    @cached_property
     def spec(self) -> ClusterSpec:
         """What is asked for, with the version that was accepted, and with what prepares for the next (upgrade.py).
 

@@ -19,7 +19,6 @@ from etcd_operator.etcd.versions import (
     parse_version,
     running_version,
 )
-from etcd_operator.plan.membership import membership
 from etcd_operator.plan.model import Downgrade, Plan
 from etcd_operator.plan.stopping import take, wait
 from etcd_operator.resources.settings import MADE_FROM, made_of
@@ -35,7 +34,7 @@ _DOWN = "PrepareData"
 
 def accept_version(situation: Situation) -> Plan | None:
     """Record the version that is asked for; before the formation any, afterwards one that nothing stands against."""
-    record, asked, listed = situation.record, situation.seen.cluster.spec.version, membership(situation)
+    record, asked, listed = situation.record, situation.seen.cluster.spec.version, situation.membership
     corrected = _corrected(situation, listed)
     if corrected is not None or not record.members or record.version == asked:
         return corrected
@@ -122,7 +121,7 @@ def prepare_data(situation: Situation) -> Plan | None:
 
     None when there is nothing of either to do, as while something stands against that version.
     """
-    listed, asked = membership(situation), situation.seen.cluster.spec.version
+    listed, asked = situation.membership, situation.seen.cluster.spec.version
     if listed is None or listed.leader is None:
         return None
     prepares = listed.statuses[listed.leader].downgrade_to

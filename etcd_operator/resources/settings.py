@@ -7,13 +7,16 @@ or know more settings, and restarts no member for that.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from etcd_operator.api import GROUP
 from etcd_operator.resources.tuning import AUTO, LARGEST_QUOTA, volume
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from etcd_operator.api.cluster import ClusterSpec, Json
 
 MADE_FROM = f"{GROUP}/made-from"
@@ -48,17 +51,23 @@ def _settings(spec: ClusterSpec) -> Json:
 
     A quota that follows the volume changes when the volume does, and not when an operator reckons it otherwise.
     """
-    of_parts = {
-        _path(part, name): value
-        for part in ("image", "pod", "etcd", "tls")
-        for name, value in asdict(getattr(spec, part)).items()
+    parts: dict[str, DataclassInstance] = {
+        "image": spec.image,
+        "pod": spec.pod,
+        "etcd": spec.etcd,
+        "tls": spec.tls,
     }
-    settings: Json = json.loads(json.dumps({"version": spec.version, "resources": spec.resources, **of_parts}))
+    of_parts = {
+        _path(name, field.name): getattr(part, field.name) for name, part in parts.items() for field in fields(part)
+    }
+    known = {"version": spec.version, "resources": spec.resources, **of_parts}
+    settings: Json = json.loads(json.dumps(known, default=asdict))
     if spec.etcd.quota == AUTO:
         settings["etcd.quota"] = f"{AUTO} on {min(volume(spec), 2 * LARGEST_QUOTA)}"
     return settings
 
 
+@cache
 def _path(part: str, field: str) -> str:
     """The setting as people write it: `pod.nodeSelector`."""
     first, *more = field.removeprefix("auto_compaction_").split("_")

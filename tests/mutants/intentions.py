@@ -182,12 +182,17 @@ PLACEMENT = of(
         "        last = False\n",
     ),
     ("leadership moves once", "replaceable(situation, name) is None, listed.applied", "True, listed.applied"),
-    ("leadership goes to one that serves", "if name in listed.statuses\n        and name", "if name"),
+    (
+        "leadership goes to one that serves",
+        "if name in listed.statuses\n        and not listed.statuses[name].is_learner\n",
+        "if True\n",
+    ),
     (
         "a successor is healthy",
         "for name in sorted(listed.staying)\n        if name in listed.statuses",
         "for name in sorted(listed.voters)\n        if name in listed.statuses",
     ),
+    ("a successor knows that it votes", "        and not listed.statuses[name].is_learner\n", ""),
     ("a successor has caught up", "        and listed.caught_up(name)\n", ""),
     ("a successor stays", "        and (leaving is None or name != leaving.member)\n", ""),
     (

@@ -35,10 +35,10 @@ MEMBERS = of(
     ),
     (
         "one that was stopped comes back while no quorum answers",
-        "return membership(situation) is not None",
+        "return situation.membership is not None",
         "return True",
     ),
-    ("one that was stopped to leave stays away", "return membership(situation) is not None", "return False"),
+    ("one that was stopped to leave stays away", "return situation.membership is not None", "return False"),
     (
         "one on a lost node may come back",
         "        case Departure.NODE_LOST | Departure.VOLUME:\n            return False",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.client import Member
@@ -92,9 +93,11 @@ class Lowered:
 Entry = Elected | Added | Promoted | Removed | Published | Put | Versioned | Lowered
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Journal:
     """A log, with the member list, the removed members, and the cluster's version that it leads to."""
+
+    # Without slots, for what is asked at every turn and worked out once.
 
     entries: tuple[Entry, ...] = ()
     members: tuple[Member, ...] = ()
@@ -134,7 +137,7 @@ class Journal:
         """What raft compares before it votes: the last term, then the length."""
         return self.term, len(self.entries)
 
-    @property
+    @cached_property
     def puts(self) -> tuple[Put, ...]:
         """The writes, in their order."""
         return tuple(entry for entry in self.entries if isinstance(entry, Put))
@@ -144,12 +147,12 @@ class Journal:
         """The revision as etcd counts it: 1 is that of an empty store."""
         return 1 + len(self.puts)
 
-    @property
+    @cached_property
     def voters(self) -> frozenset[int]:
         """The IDs of those who count."""
         return frozenset(member.id for member in self.members if not member.is_learner)
 
-    @property
+    @cached_property
     def quorum(self) -> int:
         """How many voters must agree."""
         return quorum(len(self.voters))

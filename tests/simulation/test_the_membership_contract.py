@@ -70,6 +70,11 @@ class SimulatedStage:
         self.etcd.settle()
         return await self._outcome(who)
 
+    async def votes(self, who: str) -> None:
+        """See `Votes`."""
+        self.etcd.settle()
+        assert not self.etcd.processes[who].learns, f"{who} does not know"
+
     async def rest(self) -> None:
         """See `Rest`."""
         self.etcd.server.now += timedelta(seconds=HEALTH_INTERVAL + 1)

@@ -84,6 +84,10 @@ class RealStage:
             await healthy(self.client, self._server(other))
         return words
 
+    async def votes(self, who: str) -> None:
+        """See `Votes`."""
+        await until(lambda: self._says_that_it_votes(who))
+
     async def rest(self) -> None:
         """Until everyone who runs would add a member: a URL that is there already, so that nothing changes by it."""
         for who in self.running:
@@ -105,6 +109,9 @@ class RealStage:
     async def _would_add(self, who: str) -> None:
         call = self.client.member_add(self.endpoint(who), self.peer_url(who), learner=True, within=WITHIN)
         assert (await refused(call)).reason is Refusal.PEER_URL_EXISTS
+
+    async def _says_that_it_votes(self, who: str) -> None:
+        assert not (await self.client.status(self.endpoint(who), within=WITHIN)).is_learner, f"{who} does not know"
 
     async def _has_noticed(self, who: str, gone: int) -> None:
         assert (await _active(self._server(who)))[f"{gone:x}"] == "0", f"{who} still sees {gone:x}"

@@ -8,7 +8,7 @@ import pytest
 
 from etcd_operator.observation import Cause, Departure, Problem, Removal
 from etcd_operator.plan.changes import promotable
-from etcd_operator.plan.membership import membership
+from etcd_operator.plan.membership import read_membership
 from etcd_operator.plan.model import Promote, Remove
 from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
@@ -124,14 +124,14 @@ def test_one_comes_before_every_other_change() -> None:
 
 def test_one_that_can_be_promoted_is_known_before_the_budget_has_room() -> None:
     seen = learning(budget=2)
-    listed = membership(situation(seen))
+    listed = read_membership(situation(seen))
     assert listed is not None
     assert promotable(situation(seen), listed) == D
 
 
 def test_one_that_nobody_wants_is_never_promotable() -> None:
     seen = with_record(learning(), joining=())
-    listed = membership(situation(seen))
+    listed = read_membership(situation(seen))
     assert listed is not None
     assert promotable(situation(seen), listed) is None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etcd_operator.observation import Leaver, Unknown
-from etcd_operator.plan.membership import membership
+from etcd_operator.plan.membership import read_membership
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
     MEMBERS,
@@ -39,14 +39,14 @@ LISTED = tuple(a_member(name) for name in (A, B, C))
 
 def read(seen: Observation) -> Membership:
     """The membership, which can be read."""
-    found = membership(situation(seen))
+    found = read_membership(situation(seen))
     assert found is not None
     return found
 
 
 @pytest.mark.parametrize("seen", [silent(STABLE), an_observation(Stage.AGREED)], ids=["no list", "not formed"])
 def test_nothing_is_known_without_the_list_of_a_quorum_of_a_formed_cluster(seen: Observation) -> None:
-    assert membership(situation(seen)) is None
+    assert read_membership(situation(seen)) is None
 
 
 def test_all_that_answer_as_the_member_that_etcd_lists_are_healthy() -> None:

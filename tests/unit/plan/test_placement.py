@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etcd_operator.observation import Departure, Removal, Unknown
-from etcd_operator.plan.membership import membership
+from etcd_operator.plan.membership import read_membership
 from etcd_operator.plan.placement import cheapest_to_lose, may_leave, on_cordoned_node, successor
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
@@ -45,7 +45,7 @@ APART = on_nodes(FIVE)
 
 def read(seen: Observation) -> Membership:
     """The membership, which can be read."""
-    found = membership(situation(seen))
+    found = read_membership(situation(seen))
     assert found is not None
     return found
 
@@ -159,12 +159,21 @@ def test_leadership_goes_to_the_one_that_has_come_furthest() -> None:
     [
         lambda seen: silent(seen, B),
         lambda seen: saying(seen, B, raft_applied_index=80),
+        lambda seen: saying(seen, B, is_learner=True),
         lambda seen: with_record(seen, removing=Removal(B, Departure.SCALE_IN, "one too many")),
         lambda seen: replace(seen, nodes={**seen.nodes, "node-2": a_node("node-2", cordoned=True)}),
         lambda seen: having(seen, a_pod(B, deleting=True)),
         lambda seen: saying(seen, B, member_id=0xB0B),
     ],
-    ids=["silent", "behind", "about to leave", "on a cordoned node", "ending", "another member"],
+    ids=[
+        "silent",
+        "behind",
+        "a learner yet",
+        "about to leave",
+        "on a cordoned node",
+        "ending",
+        "another member",
+    ],
 )
 def test_leadership_never_goes_to_one_that_is(hinder: object) -> None:
     seen = on_nodes(an_observation(Stage.STABLE))
