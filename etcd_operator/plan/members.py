@@ -11,7 +11,7 @@ from etcd_operator.plan.credentials import permitted
 from etcd_operator.plan.foundations import is_void
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.plan.placement import has_image
-from etcd_operator.plan.rollout import is_idle, is_next
+from etcd_operator.plan.rollout import dismisses, is_idle, is_next
 from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
@@ -34,7 +34,9 @@ def admit(situation: Situation) -> Plan | None:
     """Let clients reach each voter that serves, may not start empty any more, and is not about to leave.
 
     In this order no write is acknowledged through the Service to a member that could still start over from nothing.
-    A label that somebody took off is put back before: without it the member's Service leads nowhere.
+    A label that somebody took off is put back before: without it the member's Service leads nowhere. Nobody is let in
+    at the moment in which clients of the next one to be rolled are sent elsewhere: a proxy would write that first, and
+    the other a second later.
     """
     steps = tuple(_relabelled(situation)) or tuple(
         Patch(Kind.POD, pod.meta, {"metadata": {"labels": voter_label()}}, f"{member} may take clients")
@@ -44,7 +46,7 @@ def admit(situation: Situation) -> Plan | None:
         and not pod.meta.deleting
         and _may_serve(situation, member)
     )
-    if not steps:
+    if not steps or dismisses(situation):
         return None
     return Plan("AdmitMembers", "; ".join(step.why for step in steps), situation.record, steps, wake_after=0)
 

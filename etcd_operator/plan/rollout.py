@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from etcd_operator.etcd.quorum import may_stop, quorum
 from etcd_operator.plan.changes import change
 from etcd_operator.plan.loss import loss
-from etcd_operator.plan.model import Delete
+from etcd_operator.plan.model import Delete, Patch
 from etcd_operator.plan.placement import successor
 from etcd_operator.plan.stopping import LONG_DISMISSAL, dismissal, handover, take, wait
 from etcd_operator.resources.kinds import Kind
@@ -103,6 +103,12 @@ def is_next(situation: Situation, member: str) -> bool:
     if listed is None or roll is None or roll.member != member:
         return False
     return roll.dismissible and _quorum_stands(listed, member)
+
+
+def dismisses(situation: Situation) -> bool:
+    """Whether clients of the next one are sent elsewhere in this pass."""
+    plan = roll(situation)
+    return plan is not None and any(isinstance(step, Patch) for step in plan.steps)
 
 
 def roll(situation: Situation) -> Plan | None:

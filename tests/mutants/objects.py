@@ -38,6 +38,7 @@ MEMBERS = of(
         "return situation.membership is not None",
         "return True",
     ),
+    ("proxies hear first who stops", " or dismisses(situation):", ":"),
     ("one that was stopped to leave stays away", "return situation.membership is not None", "return False"),
     (
         "one on a lost node may come back",

@@ -136,8 +136,11 @@ def test_then_its_clients_are_sent_elsewhere_and_it_waits_until_the_one_before_s
     assert admitted is None or f"patch Pod {B}" not in done(admitted)
 
 
-def test_the_one_before_is_let_in_meanwhile() -> None:
-    admitted = admit(situation(BACK["it takes no clients yet"]))
+def test_the_one_before_is_let_in_after_that_so_that_proxies_hear_first_who_stops() -> None:
+    seen = BACK["it takes no clients yet"]
+    assert done(rolled(seen)) == {f"patch Pod {B}"}
+    assert admit(situation(seen)) is None
+    admitted = admit(situation(having(seen, dismissed(B))))
     assert admitted is not None
     assert done(admitted) == {f"patch Pod {A}"}
 
