@@ -23,6 +23,7 @@ SCENARIOS: dict[str, Scenario] = {
     "volume-lost": losses.VOLUME_LOST,
     "node-lost": losses.NODE_LOST,
     "config-roll": rolls.CONFIG_ROLL,
+    "patch-upgrade": rolls.PATCH_UPGRADE,
     "upgrade": rolls.UPGRADE,
     "downgrade": rolls.DOWNGRADE,
     "resize-storage": rolls.RESIZE_STORAGE,

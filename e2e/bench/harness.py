@@ -10,7 +10,7 @@ from rich.console import Console
 from e2e.bench.results import Goal, Result
 from e2e.cluster import Cluster, current
 from e2e.support.clusters import VERSION
-from e2e.support.kube import Kind, Kube
+from e2e.support.kube import Json, Kind, Kube
 from e2e.support.operator import Operator
 from e2e.support.waiting import eventually
 
@@ -40,7 +40,7 @@ class Bench:
         cluster.start()
         kube = Kube(cluster.kubeconfig)
         operator = Operator.install(cluster, kube)
-        if kube.find(Kind.NAMESPACE, None, NAMESPACE) is None:
+        if eventually(lambda: _namespace(kube), within=GONE_WITHIN) is None:
             kube.create(Kind.NAMESPACE, None, {"metadata": {"name": NAMESPACE}})
         bench = cls(cluster, kube, operator, console, runs, seconds, etcd)
         bench.clear()
@@ -76,6 +76,13 @@ class Bench:
             yield
         finally:
             self.clear()
+
+
+def _namespace(kube: Kube) -> Json | None:
+    """The namespace, None if there is none yet; AssertionError while that of an earlier benchmark is being deleted."""
+    found = kube.find(Kind.NAMESPACE, None, NAMESPACE)
+    assert found is None or "deletionTimestamp" not in found["metadata"], f"{NAMESPACE} is still being deleted"
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from e2e.bench.harness import NAMESPACE, Bench, Scenario
 from e2e.bench.results import Goal, NotMeasuredError, Result, Run, middle
 from e2e.bench.scale import QUIET
 from e2e.bench.subjects import VOTERS, HandWritten, Ours, Subject, create_hand_written, hand_written, ours
+from e2e.cluster.versions import EARLIER_ETCD, ETCD
 from e2e.support.kube import Kind
 from etcd_operator.etcd.versions import NEWEST, parse_version
 
@@ -40,6 +42,25 @@ def _config_roll(bench: Bench) -> Result:
     )
 
 
+def _patch_upgrade(bench: Bench) -> Result:
+    earlier = EARLIER_ETCD.get(bench.etcd.rpartition(".")[0], bench.etcd)
+    if earlier == bench.etcd:
+        newest = ", ".join(ETCD[minor] for minor in EARLIER_ETCD)
+        raise NotMeasuredError(f"no release before etcd {earlier} is here: measure {newest}")
+    bench.cluster.have_etcd(earlier)
+    before = replace(bench, etcd=earlier)
+    runs: list[Run] = []
+    baseline: list[Run] = []
+    for number in range(1, bench.runs + 1):
+        baseline.append(create_hand_written(before))
+        with bench.cleared(), ours(before) as subject:
+            newer = _changed(subject, version=bench.etcd)
+            runs.append(_made_anew(subject, newer, whole_since=subject.whole_since).run())
+        bench.console.print(f"run {number}: S is {baseline[-1]['seconds']:.2f} s")
+        tell(bench, f"  {earlier} to {bench.etcd}", runs[-1])
+    return Result("patch-upgrade", runs, baseline, figures(runs, baseline))
+
+
 def _up(bench: Bench) -> Result:
     return _both(bench)[0]
 
@@ -64,6 +85,12 @@ CONFIG_ROLL = Scenario(
     title="a setting changes, until all members serve anew; baseline: kubectl rollout restart of the StatefulSet",
     goals=(Goal("ratio", "≤", 1.6), *QUIET),
     measure=_config_roll,
+)
+
+PATCH_UPGRADE = Scenario(
+    title="to a newer release of the minor version, until all serve with it; baseline: creating the StatefulSet",
+    goals=QUIET,
+    measure=_patch_upgrade,
 )
 
 UPGRADE = Scenario(

@@ -67,6 +67,9 @@ class Cluster(Protocol):
     def load_image(self, ref: str) -> None:
         """Give all nodes the image `ref` of the local Docker engine."""
 
+    def have_etcd(self, version: str) -> None:
+        """Make sure that all nodes get the image of this etcd when they ask for it."""
+
     def exec_on_node(self, node: str, command: Sequence[str]) -> str:
         """Run `command` on a node and return what it prints."""
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from e2e.cluster import builds, versions
+from e2e.cluster import builds
 
 _KUBERNETES = builds.KUBERNETES.links
 _ETCD = ("etcd", "etcdctl", "etcdutl")
@@ -19,8 +19,7 @@ def ensure(program: str, *, version: str | None = None) -> Path:
     Raises ValueError for a program or version that there is not, and LocalClusterError when a build fails.
     """
     if program in _ETCD:
-        release = versions.etcd_release(version or "3.6")
-        return builds.ETCD[release.rpartition(".")[0]].build() / program
+        return builds.etcd(version or "3.6").build() / program
     if version is not None:
         raise ValueError(f"{program} has one version only; leave `version` out")
     if program in _KUBERNETES:

@@ -80,14 +80,17 @@ def _kubernetes() -> GoModule:
     )
 
 
-def _etcd(minor: str, release: str) -> GoModule:
+def etcd(version: str) -> GoModule:
+    """The etcd of `version` (`3.6` or `3.6.16`) with its tools; raises ValueError for one that there is not."""
+    release = versions.etcd_release(version)
+    minor = release.rpartition(".")[0]
+    folder = f"etcd-{minor if release == versions.ETCD[minor] else release}"
     packages = {"etcd": "server", "etcdctl": "etcdctl", "etcdutl": "etcdutl"}
     programs = {program: f"go.etcd.io/etcd/{package}/v3" for program, package in packages.items()}
-    return GoModule(name="etcd", folder=f"etcd-{minor}", version=release, programs=programs, usually=40)
+    return GoModule(name="etcd", folder=folder, version=release, programs=programs, usually=40)
 
 
 KUBERNETES = _kubernetes()
-ETCD = {minor: _etcd(minor, release) for minor, release in versions.ETCD.items()}
 PAUSE = GoModule(name="pause", folder="pause", version=versions.PAUSE, programs={"pause": "."}, usually=2)
 COREDNS = GoModule(name="CoreDNS", folder="coredns", version=versions.COREDNS, programs={"coredns": "."}, usually=60)
 LOCAL_PATH = GoModule(
@@ -106,4 +109,4 @@ HELM = GoModule(
     usually=90,
 )
 # In the order in which they help each other: Kubernetes compiles what CoreDNS and the provisioner need too.
-ALL = (PAUSE, KUBERNETES, COREDNS, LOCAL_PATH, *ETCD.values(), HELM)
+ALL = (PAUSE, KUBERNETES, COREDNS, LOCAL_PATH, *map(etcd, versions.ETCD), HELM)

@@ -77,6 +77,9 @@ class ExistingCluster:
         """Raise NotOurClusterError: its nodes pull from a registry."""
         _not_ours(f"load {ref} into its nodes; push it to a registry that they can pull from")
 
+    def have_etcd(self, version: str) -> None:
+        """Do nothing: its nodes pull it."""
+
     def exec_on_node(self, node: str, command: Sequence[str]) -> str:
         """Raise NotOurClusterError."""
         _not_ours(f"run {command[0]} on {node}")

@@ -73,10 +73,10 @@ def busybox() -> Image:
 
 def etcd(version: str) -> Image:
     """The image of etcd `version` (`3.6` or `3.6.16`): no shell in it, and named as the public one too."""
-    release = versions.etcd_release(version)
-    folder = builds.ETCD[release.rpartition(".")[0]].build()
+    module = builds.etcd(version)
+    folder = module.build()
     files = {f"/usr/local/bin/{program}": folder / program for program in ("etcd", "etcdctl", "etcdutl")}
-    names = (f"localhost/etcd:v{release}", f"{PUBLIC_ETCD}:v{release}")
+    names = (f"localhost/etcd:v{module.version}", f"{PUBLIC_ETCD}:v{module.version}")
     return Image(names[0], ("/usr/local/bin/etcd",), files, aliases=names[1:])
 
 

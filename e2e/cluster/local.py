@@ -124,6 +124,10 @@ class LocalCluster:
         with progress.step(f"Loading {ref} into the nodes"):
             loading.load(self.settings, ref)
 
+    def have_etcd(self, version: str) -> None:
+        """Give all nodes the image of this etcd, built first; every minor's newest release they have from the start."""
+        loading.import_missing(self.settings, [images.etcd(version)])
+
     def exec_on_node(self, node: str, command: Sequence[str]) -> str:
         """Run `command` on a node and return what it prints; raises LocalClusterError with that when it fails."""
         return nodes.run(self._node(node), command)

@@ -50,7 +50,7 @@ def make(settings: Settings, node: Node) -> None:
     container.with_volume_mapping(cache.folder("images"), "/images")
     container.with_volume_mapping(str(volume.name), "/var", "rw")
     if node.control_plane:
-        container.with_volume_mapping(builds.ETCD["3.6"].build(), "/opt/etcd")
+        container.with_volume_mapping(builds.etcd("3.6").build(), "/opt/etcd")
     for scratch in ("/run", "/tmp"):  # noqa: S108 - mount points in the node
         container.tmpfs[scratch] = "exec"
     container.with_kwargs(

@@ -9,6 +9,9 @@ KUBERNETES: Final = "1.35.4"
 ETCD: Final = MappingProxyType({"3.5": "3.5.35", "3.6": "3.6.16", "3.7": "3.7.3"})
 """Patch release by minor: every minor that the operator supports."""
 
+EARLIER_ETCD: Final = MappingProxyType({"3.6": "3.6.15"})
+"""A release before that one, for what happens between two of a minor; built when it is first asked for."""
+
 COREDNS: Final = "1.14.7"
 LOCAL_PATH: Final = "0.0.30"
 HELM: Final = "3.22.0"
@@ -25,8 +28,9 @@ def etcd_release(version: str) -> str:
 
     Raises ValueError, with what there is, for any other.
     """
-    if version in ETCD.values():
+    releases = (*ETCD.values(), *EARLIER_ETCD.values())
+    if version in releases:
         return version
     if version in ETCD:
         return ETCD[version]
-    raise ValueError(f"no etcd {version} here: say one of {', '.join([*ETCD, *ETCD.values()])}")
+    raise ValueError(f"no etcd {version} here: say one of {', '.join([*ETCD, *releases])}")

@@ -40,7 +40,10 @@ REQUIRED = {
     "coredns": ("github.com/coredns/coredns", versions.COREDNS),
     "local-path-provisioner": ("github.com/rancher/local-path-provisioner", versions.LOCAL_PATH),
     "helm": ("helm.sh/helm/v3", versions.HELM),
-} | {f"etcd-{minor}": ("go.etcd.io/etcd/server/v3", release) for minor, release in versions.ETCD.items()}
+} | {
+    builds.etcd(release).folder: ("go.etcd.io/etcd/server/v3", release)
+    for release in (*versions.ETCD.values(), *versions.EARLIER_ETCD.values())
+}
 
 
 @pytest.mark.parametrize("folder", REQUIRED)

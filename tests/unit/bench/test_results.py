@@ -80,6 +80,7 @@ def test_the_goals_are_those_of_the_design() -> None:
         "volume-lost": (Goal("ratio", "≤", 2),),
         "node-lost": (Goal("ratio", "≤", 2),),
         "config-roll": (Goal("ratio", "≤", 1.6), *quiet),
+        "patch-upgrade": quiet,
         "upgrade": quiet,
         "downgrade": quiet,
         "resize-storage": quiet,
