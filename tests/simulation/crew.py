@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -60,9 +61,12 @@ class Crew:
 
 def _explored(job: Job) -> Tally:
     loop = asyncio.new_event_loop()
+    # What a job makes is held until its end; looking for what is not would take an eighth of the time.
+    gc.disable()
     try:
         explorer = Explorer(loop)
         job.run(explorer)
     finally:
+        gc.enable()
         loop.close()
     return explorer.tally
