@@ -29,7 +29,7 @@ from etcd_operator.plan.credentials import permission
 from etcd_operator.plan.loss import loss
 from etcd_operator.plan.model import AddLearner, Delete, Plan, Promote, Remove
 from etcd_operator.plan.placement import has_image, on_cordoned_node, successor
-from etcd_operator.plan.stopping import DISMISSAL, LONG_DISMISSAL, dismissal, handover, take, wait
+from etcd_operator.plan.stopping import DISMISSAL, LONG_DISMISSAL, await_stop, dismissal, handover, take, wait
 from etcd_operator.plan.volumes import replaceable
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, peer_url
@@ -133,7 +133,7 @@ def _retirement(situation: Situation, listed: Membership, removal: Remove) -> Pl
         return take(situation, "ScaleIn", handover(listed, heir, f"{name} leaves"))
     pod, staying = situation.seen.pods.get(name), len(listed.staying | {name})
     if pod is not None and pod.meta.deleting:
-        return wait(situation, "ScaleIn", f"waiting for {name} to stop", soon=True)
+        return await_stop(situation, "ScaleIn", name, f"waiting for {name} to stop")
     if not may_remove_healthy(listed.size, staying):
         return None
     # The newcomer for which it makes way has just begun to take clients.

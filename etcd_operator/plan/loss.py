@@ -36,6 +36,14 @@ class Loss:
         return self.replaceable <= now
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Since when a member's node is away, also in words."""
+
+    words: str
+    since: datetime
+
+
 def loss(situation: Situation, member: str) -> Loss | None:
     """What shows that `member` is lost; None while it answers, or may come back by itself."""
     view = situation.seen.etcd.views.get(member)
@@ -75,14 +83,22 @@ def _another(situation: Situation, member: str) -> str:
 
 
 def _node_lost(situation: Situation, member: str) -> Loss | None:
+    absence = node_away(situation, member)
+    if absence is None:
+        return None
+    return Loss(Departure.NODE_LOST, absence.words, absence.since + situation.spec.recovery.replace_after)
+
+
+def node_away(situation: Situation, member: str) -> Absence | None:
+    """That the member's node is away, whether the member answers or not; None if it is not, or nobody knows."""
     node, pod = _node(situation, member), situation.seen.pods.get(member)
     if node is None or node.ready:
         return None
-    away = _away_since(node, pod)
-    if away is None:
+    since = _away_since(node, pod)
+    if since is None:
         return None
     words = f"node {node.name} is not ready" if node.exists else f"node {node.name} is gone"
-    return Loss(Departure.NODE_LOST, f"{words} since {away:%H:%M:%S} UTC", away + situation.spec.recovery.replace_after)
+    return Absence(f"{words} since {since:%H:%M:%S} UTC", since)
 
 
 def node_is_back(situation: Situation, member: str) -> bool:

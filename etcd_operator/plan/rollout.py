@@ -23,7 +23,7 @@ from etcd_operator.plan.changes import change
 from etcd_operator.plan.loss import loss
 from etcd_operator.plan.model import Delete, Patch
 from etcd_operator.plan.placement import successor
-from etcd_operator.plan.stopping import LONG_DISMISSAL, dismissal, handover, take, wait
+from etcd_operator.plan.stopping import LONG_DISMISSAL, await_stop, dismissal, handover, take, wait
 from etcd_operator.resources.kinds import Kind
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def roll(situation: Situation) -> Plan | None:
         return None
     member = following.member
     if situation.seen.pods[member].meta.deleting:
-        return wait(situation, _ACTION, f"waiting for {member} to stop: {following.reason}", soon=True)
+        return await_stop(situation, _ACTION, member, f"waiting for {member} to stop: {following.reason}")
     if not following.dismissible:
         return _awaiting(situation, following)
     if not _quorum_stands(listed, member):

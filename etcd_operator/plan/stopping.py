@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from etcd_operator.plan.loss import node_away
 from etcd_operator.plan.model import MoveLeader, Patch, Plan
 from etcd_operator.resources import ownership
 from etcd_operator.resources.kinds import Kind
@@ -46,6 +47,12 @@ def dismissal(situation: Situation, action: str, pod: Pod, *, lasting: timedelta
         return None
     reason = f"waiting until clients of {pod.member} go elsewhere"
     return Plan(action, reason, situation.record, wake_after=(lasting - passed).total_seconds())
+
+
+def await_stop(situation: Situation, action: str, member: str, reason: str) -> Plan:
+    """Wait until a Pod has stopped that was told to; while its node is away nobody can say so, and that is told."""
+    absence = node_away(situation, member)
+    return wait(situation, action, reason if absence is None else f"{reason}; {absence.words}", soon=True)
 
 
 def take(situation: Situation, action: str, step: Step) -> Plan:

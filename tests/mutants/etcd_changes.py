@@ -110,8 +110,8 @@ CHANGES = of(
     ),
     (
         "a Pod is asked once to stop",
-        "if pod is not None and pod.meta.deleting:\n        return wait(situation",
-        "if pod is not None and pod.finished:\n        return wait(situation",
+        "if pod is not None and pod.meta.deleting:\n        return await_stop(situation",
+        "if pod is not None and pod.finished:\n        return await_stop(situation",
     ),
     (
         "no client is sent to a member that is about to stop",

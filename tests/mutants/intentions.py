@@ -117,10 +117,10 @@ LOSS = of(
     ("a ready node is not lost", "if node is None or node.ready:", "if node is None:"),
     (
         "a node that is away since an unknown time is not lost",
-        "    if away is None:\n        return None\n",
-        "    away = away or seen.at - situation.spec.recovery.replace_after\n",
+        "    if since is None:\n        return None\n",
+        "    since = since or situation.seen.at - situation.spec.recovery.replace_after\n",
     ),
-    ("a lost node is waited for as long as asked", "away + situation.spec.recovery.replace_after)", "away)"),
+    ("a lost node is waited for as long as asked", " + situation.spec.recovery.replace_after)", ")"),
     (
         "a node that is gone is waited for from when its Pod finds no other",
         "    if pod is None or pod.pending_since is None:\n        return None\n",

@@ -12,6 +12,11 @@ STOPPING = of(
         "if not timedelta(0) <= passed < timedelta(0):",
     ),
     (
+        "a node that is away is told where a Pod does not stop",
+        'reason if absence is None else f"{reason}; {absence.words}"',
+        "reason",
+    ),
+    (
         "a clock that was wrong keeps no member",
         "if not timedelta(0) <= passed < lasting:",
         "if not passed < lasting:",

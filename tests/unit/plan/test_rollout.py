@@ -105,6 +105,12 @@ def test_it_is_given_the_time_to_stop() -> None:
     assert waits(rolled(having(CHANGED, a_pod(A, deleting=True)))) == f"waiting for {A} to stop: resources changed"
 
 
+def test_while_its_node_is_away_that_is_told() -> None:
+    pod = replace(a_pod(A, deleting=True), node="node-9")
+    told = waits(rolled(having(CHANGED, pod, a_node("node-9", ready=False, since=NOW))))
+    assert told == f"waiting for {A} to stop: resources changed; node node-9 is not ready since {NOW:%H:%M:%S} UTC"
+
+
 RUNNING = replace(a_pod(A, spec=NEW), ready=False)
 AWAY: dict[str, Observation] = {
     "it has no Pod": without(silent(CHANGED, A), Kind.POD, A),
