@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 _QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+)|([EPTGMK]i|[numkMGTPE]))?")
 
@@ -20,6 +21,7 @@ def quantity(number: int) -> str:
     return f"{number // 1024**power}{'KMGTPE'[power - 1]}i" if power else str(number)
 
 
+@lru_cache(maxsize=256)
 def whole_number(quantity: str) -> int:
     """The number that a quantity such as `8Gi`, `500M`, `1.5Gi` or `2e9` stands for, rounded up as Kubernetes does.
 

@@ -222,8 +222,8 @@ FAULTS = (
     Fault(
         "a node that is away is lost at once",
         loss,
-        "away + situation.spec.recovery.replace_after",
-        "away",
+        "absence.since + situation.spec.recovery.replace_after",
+        "absence.since",
         called("a node off, and back in time"),
         "were replaced, expected 0",
     ),
