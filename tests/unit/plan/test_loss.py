@@ -25,6 +25,7 @@ from tests.builders import (
     an_observation,
     having,
     listing,
+    mute,
     on_nodes,
     saying,
     silent,
@@ -137,6 +138,8 @@ HEALTHY: dict[str, Observation] = {
 @pytest.mark.parametrize("seen", HEALTHY.values(), ids=HEALTHY)
 def test_a_member_that_answers_is_not_lost_although(seen: Observation) -> None:
     assert of(seen) is None
+    assert of(silent(seen, C)) is not None
+    assert of(mute(seen, C)) is None
 
 
 def test_a_member_that_etcd_does_not_list_is_not_taken_for_another() -> None:
