@@ -68,5 +68,6 @@ def _explored(job: Job) -> Tally:
         job.run(explorer)
     finally:
         gc.enable()
+        gc.collect()
         loop.close()
     return explorer.tally
