@@ -34,9 +34,9 @@ def admit(situation: Situation) -> Plan | None:
     """Let clients reach each voter that serves, may not start empty any more, and is not about to leave.
 
     In this order no write is acknowledged through the Service to a member that could still start over from nothing.
-    A label that somebody took off is put back before: without it the member's Service leads nowhere. Nobody is let in
-    at the moment in which clients of the next one to be rolled are sent elsewhere: a proxy would write that first, and
-    the other a second later.
+    A label that somebody took off is put back before: without it the member's Service leads nowhere. One that is
+    not ready yet is not let in at the moment in which clients of the next one to be rolled are sent elsewhere: a proxy
+    would write that first, and the other a second later.
     """
     steps = tuple(_relabelled(situation)) or tuple(
         Patch(Kind.POD, pod.meta, {"metadata": {"labels": voter_label()}}, f"{member} may take clients")
@@ -45,8 +45,10 @@ def admit(situation: Situation) -> Plan | None:
         and not pod.serving
         and not pod.meta.deleting
         and _may_serve(situation, member)
+        # A ready one is never kept out by a dismissal, which Kubernetes may refuse for ever.
+        and (pod.ready or not dismisses(situation))
     )
-    if not steps or dismisses(situation):
+    if not steps:
         return None
     return Plan("AdmitMembers", "; ".join(step.why for step in steps), situation.record, steps, wake_after=0)
 

@@ -38,7 +38,8 @@ MEMBERS = of(
         "return situation.membership is not None",
         "return True",
     ),
-    ("proxies hear first who stops", " or dismisses(situation):", ":"),
+    ("proxies hear first who stops", "(pod.ready or not dismisses(situation))", "pod"),
+    ("who is ready is let in whatever becomes of the next", "pod.ready or not dismisses", "not dismisses"),
     ("one that was stopped to leave stays away", "return situation.membership is not None", "return False"),
     (
         "one on a lost node may come back",

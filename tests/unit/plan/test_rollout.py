@@ -143,10 +143,16 @@ def test_then_its_clients_are_sent_elsewhere_and_it_waits_until_the_one_before_s
 
 
 def test_the_one_before_is_let_in_after_that_so_that_proxies_hear_first_who_stops() -> None:
-    seen = BACK["it takes no clients yet"]
+    seen = BACK["it is neither"]
     assert done(rolled(seen)) == {f"patch Pod {B}"}
     assert admit(situation(seen)) is None
     admitted = admit(situation(having(seen, dismissed(B))))
+    assert admitted is not None
+    assert done(admitted) == {f"patch Pod {A}"}
+
+
+def test_one_that_is_ready_is_let_in_at_once_for_the_dismissal_may_be_refused_for_ever() -> None:
+    admitted = admit(situation(BACK["it takes no clients yet"]))
     assert admitted is not None
     assert done(admitted) == {f"patch Pod {A}"}
 
