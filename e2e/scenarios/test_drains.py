@@ -15,6 +15,7 @@ from e2e.support.namespaces import Namespaces
 from e2e.support.service import service
 from e2e.support.waiting import eventually, throughout
 from e2e.support.writer import Writer
+from etcd_operator.resources.ownership import CLUSTER
 
 LONGEST_GAP = 3.0
 """Seconds between two acknowledged writes that a busy machine may cost; no member is killed here."""
@@ -33,12 +34,14 @@ def orders(kube: Kube, namespaces: Namespaces) -> Iterator[EtcdCluster]:
 
 
 @pytest.fixture
-def nodes(cluster: Cluster, kube: Kube) -> Iterator[None]:
-    """The nodes are ours to empty; none is cordoned after the scenario, whatever happened."""
+def nodes(cluster: Cluster, kube: Kube, orders: EtcdCluster) -> Iterator[None]:
+    """The nodes are ours to empty, and no other cluster is on them; none is cordoned after the scenario."""
     try:
         cluster.heal()
     except NotOurClusterError as error:
         pytest.skip(str(error))
+    # A cluster that lacks a member lets nobody else be evicted, and so keeps a node from being emptied.
+    eventually(partial(_is_alone, orders), within=120)
     yield
     for node in cluster.nodes:
         kube.kubectl("uncordon", node)
@@ -124,6 +127,12 @@ def evict(orders: EtcdCluster, member: str) -> None:
     where = f"{path(Kind.POD, orders.namespace, member)}/eviction"
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": member}}
     orders.kube.kubectl("create", f"--raw={where}", "--filename=-", stdin=json.dumps(body))
+
+
+def _is_alone(orders: EtcdCluster) -> None:
+    found = (pod["metadata"] for pod in orders.kube.list(Kind.POD, labels=CLUSTER))
+    others = [f"{pod['namespace']}/{pod['name']}" for pod in found if pod["namespace"] != orders.namespace]
+    assert not others, f"Pods of other clusters: {', '.join(others)}"
 
 
 def _may_be_evicted(orders: EtcdCluster, number: int) -> None:

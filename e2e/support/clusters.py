@@ -11,8 +11,8 @@ from etcd_operator.resources.ownership import CLUSTER, KIND
 
 VERSION = "3.6.16"
 
-NO_SUCH_VERSION = "3.6.15"
-"""A version that the API takes and no registry has."""
+NO_SUCH_VERSION = "3.6.13"
+"""A version that the API takes, and which neither a registry nor a node has."""
 
 SMALL: Json = {"requests": {"cpu": "20m", "memory": "32Mi"}}
 """Resources of members that share two cores with everything else; the four lines of YAML have the defaults."""

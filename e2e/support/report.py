@@ -13,7 +13,11 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def sections(kube: Kube, operator: Operator | None, namespaces: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield titles and texts about the operator and these namespaces; what cannot be read is said instead."""
+    """Yield titles and texts about the operator and these namespaces; what cannot be read is said instead.
+
+    What others left is listed as well: it takes part in what nodes can hold and in who may be evicted.
+    """
+    yield "Namespaces and Pods of all", _text(lambda: kube.kubectl("get", "namespaces,pods", "-A", "-o", "wide"))
     for namespace in namespaces:
         for title, command in SECTIONS:
             yield f"{title} of {namespace}", _text(lambda: kube.kubectl(f"--namespace={namespace}", *command))  # noqa: B023 - called at once
