@@ -71,8 +71,9 @@ class Pod:
     `at_gate` is whether its start check runs, which for a newcomer means that everything is ready and it waits for etcd
     to list it. `asks` are the peer URLs that it asks there. `first_start` is whether it may start on an empty volume,
     `pulled` whether it gets etcd's image before its start check runs, `looks` whether it has one, `lived` whether its
-    etcd has ever run. `pending_since` is since when no node has taken it, `dismissed` since when clients are sent
-    elsewhere because its member is about to leave.
+    etcd has ever run. `image` is etcd's, `edited` whether somebody has changed the Pod's spec since it was made, as
+    Kubernetes tells from 1.33 on. `pending_since` is since when no node has taken it, `dismissed` since when clients
+    are sent elsewhere because its member is about to leave.
     """
 
     meta: Meta
@@ -89,6 +90,8 @@ class Pod:
     pulled: bool = False
     looks: bool = False
     lived: bool = False
+    image: str = ""
+    edited: bool = False
     pending_since: datetime | None = None
     dismissed: datetime | None = None
 
@@ -259,7 +262,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The custom resource: what is asked for, and what was recorded."""
+    """The custom resource: what is asked for, and what was recorded.
+
+    `last_nodes` are the nodes on which the status last saw the Pods of members, by member.
+    """
 
     meta: Meta
     namespace: str
@@ -267,6 +273,7 @@ class Cluster:
     spec: ClusterSpec
     record: Record
     status: Json
+    last_nodes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,3 +325,15 @@ class Observation:
     at: datetime
     nodes: Mapping[str, Node] | Unknown = field(default_factory=dict)
     classes: Mapping[str, bool] | Unknown = field(default_factory=dict)
+
+    def deserted_node(self, member: str) -> Node | None:
+        """The node that is away on which `member` ran last, although it has no Pod any more; None if there is none.
+
+        Somebody deleted that Pod by force, so nobody knows whether its process has ended. A node that Kubernetes does
+        not have any more is no such: to take it out is to say that nothing runs there.
+        """
+        last = self.cluster.last_nodes.get(member)
+        if last is None or member in self.pods or isinstance(self.nodes, Unknown):
+            return None
+        node = self.nodes.get(last)
+        return node if node is not None and node.exists and not node.ready else None

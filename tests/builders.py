@@ -424,6 +424,14 @@ def on_nodes(seen: Observation, **nodes: Node) -> Observation:
     return replace(seen, nodes=found)
 
 
+def deserting(seen: Observation, member: str) -> Observation:
+    """The member's Pod is gone, and only the status still says where it ran."""
+    node = seen.pods[member].node
+    assert node is not None
+    cluster = replace(seen.cluster, last_nodes={member: node})
+    return without(replace(seen, cluster=cluster), Kind.POD, member)
+
+
 def losing(seen: Observation, *members: str) -> Observation:
     """The same moment, but the Pods and claims of these members are gone, and with them their data."""
     views = {name: view for name, view in seen.etcd.views.items() if name not in members}

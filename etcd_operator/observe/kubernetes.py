@@ -60,8 +60,10 @@ async def read(kube: Kube, nodes: Nodes, namespace: str, name: str, *, now: date
     ours = {kind: [body for body in bodies if _is_ours(kind, body, uid)] for kind, bodies in listed.items()}
     pods = [parse.pod(body) for body in ours[Kind.POD]]
     claims = [parse.claim(body) for body in ours[Kind.CLAIM]]
-    places = (*(pod.node for pod in pods), *(claim.node for claim in claims))
     cluster = parse.cluster(raw)
+    with_pod = {pod.member for pod in pods}
+    former = (node for member, node in cluster.last_nodes.items() if member not in with_pod)
+    places = (*(pod.node for pod in pods), *(claim.node for claim in claims), *former)
     waiting = [body["metadata"]["uid"] for kind in (Kind.POD, Kind.CLAIM) for body in ours[kind] if _waits(body, now)]
     causes, known, classes = await asyncio.gather(
         _events(kube, namespace, waiting, {claim.meta.uid for claim in claims if claim.grows}),

@@ -92,6 +92,7 @@ def cluster(body: Json) -> Cluster:
         spec=ClusterSpec.parse(body["spec"]),
         record=record(status),
         status=status,
+        last_nodes={member["name"]: member["node"] for member in status.get("members", ()) if "node" in member},
     )
 
 
@@ -200,6 +201,8 @@ def pod(body: Json) -> Pod:
         pulled=bool(_container(body["spec"].get("initContainers", ()), VERSION_CONTAINER)),
         looks=bool(_container(body["spec"].get("initContainers", ()), START_CHECK_CONTAINER)),
         lived=_has_run(etcd),
+        image=_container(body["spec"].get("containers", ()), ETCD_CONTAINER).get("image", ""),
+        edited=body["metadata"].get("generation", 1) > 1,
         dismissed=_dismissed(identity),
         pending_since=_moment(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "False" else None,
     )

@@ -136,14 +136,21 @@ def _retirement(situation: Situation, listed: Membership, removal: Remove) -> Pl
         return await_stop(situation, "ScaleIn", name, f"waiting for {name} to stop")
     if not may_remove_healthy(listed.size, staying):
         return None
-    # The newcomer for which it makes way has just begun to take clients.
-    lasting = LONG_DISMISSAL if replaceable(situation, name) else DISMISSAL
+    lasting = LONG_DISMISSAL if replaceable(situation, name) or _changes_again(situation) else DISMISSAL
     if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod, lasting=lasting)):
         return dismissing
     step: Step = removal
     if pod is not None and may_stop(listed.size, staying):
         step = Delete(Kind.POD, pod.meta, removal.why)
     return take(situation, "ScaleIn", step)
+
+
+def _changes_again(situation: Situation) -> bool:
+    """Whether the client Service has just changed: another member has left before this one, or come.
+
+    Sizes are odd, so that is so wherever the number of members is even.
+    """
+    return len(situation.record.members) % 2 == 0 or bool(situation.record.left)
 
 
 def _replacement(situation: Situation, listed: Membership, leaving: Removal) -> Plan | None:

@@ -94,7 +94,7 @@ def node_away(situation: Situation, member: str) -> Absence | None:
     node, pod = _node(situation, member), situation.seen.pods.get(member)
     if node is None or node.ready:
         return None
-    since = _away_since(node, pod)
+    since = node.since if situation.seen.deserted_node(member) else _away_since(node, pod)
     if since is None:
         return None
     words = f"node {node.name} is not ready" if node.exists else f"node {node.name} is gone"
@@ -108,10 +108,11 @@ def node_is_back(situation: Situation, member: str) -> bool:
 
 
 def _node(situation: Situation, member: str) -> Node | None:
-    """The node of the member's Pod, or without one that of its claim; None if nothing is known of it."""
+    """The node of the member's Pod, of its last one if it has none, or of its claim; None if nothing is known of it."""
     seen = situation.seen
     pod, claim = seen.pods.get(member), seen.claims.get(member)
-    name = (pod.node if pod is not None else None) or (claim.node if claim is not None else None)
+    ran = seen.cluster.last_nodes.get(member) if pod is None else pod.node
+    name = ran or (claim.node if claim is not None else None)
     return None if name is None or isinstance(seen.nodes, Unknown) else seen.nodes.get(name)
 
 

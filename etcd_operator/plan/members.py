@@ -149,10 +149,13 @@ def await_all(situation: Situation) -> Plan | None:
 
 
 def _stays_away(situation: Situation, member: str) -> bool:
-    """Whether the member gets no new Pod, because it is on its way out.
+    """Whether the member gets no new Pod, because it is on its way out, or its former process may still run.
 
-    One that has its data does get one while no quorum can be asked: what it knows may be needed to have one again.
+    One that has its data does get one while no quorum can be asked: what it knows may be needed to have one again. But
+    a volume that is not bound to one node is not mounted on a second one while a first may write to it.
     """
+    if situation.record.formed and situation.seen.deserted_node(member) and not permitted(situation, member):
+        return True
     leaving = situation.record.removing
     if leaving is None or leaving.member != member or member in situation.seen.pods:
         return False

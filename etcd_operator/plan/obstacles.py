@@ -18,6 +18,7 @@ from etcd_operator.plan.upgrade import refusal
 from etcd_operator.plan.volumes import unfit
 from etcd_operator.resources.names import peer_url
 from etcd_operator.resources.quantity import whole_number
+from etcd_operator.resources.tuning import too_small_for_quota
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +131,10 @@ def _of_volumes(situation: Situation) -> Iterator[Blocked]:
     for member in situation.record.members:
         if why := unfit(situation, member):
             way = "write storage.resize: Replace to have such members replaced one by one, or the former value"
-            yield Blocked(f"resize {member}", BlockReason.RESIZE, f"{member} keeps its volume: {why}; {way}")
+            keeps = f"{member} keeps its volume"
+            if too_small_for_quota(situation.spec_of(member)):
+                keeps += f" and its quota, for {situation.spec.etcd.quota} has no room there"
+            yield Blocked(f"resize {member}", BlockReason.RESIZE, f"{keeps}: {why}; {way}")
 
 
 def _leaver(situation: Situation, listed: Membership) -> str | None:

@@ -11,7 +11,8 @@ from etcd_operator.etcd.versions import knows_flag, parse_version
 from etcd_operator.observation import Unknown
 from etcd_operator.plan.membership import read_membership
 from etcd_operator.resources.names import SUFFIX_ALPHABET, SUFFIX_LENGTH, Identity, member_name, member_of, peer_url
-from etcd_operator.resources.settings import MADE_FROM, changed_since
+from etcd_operator.resources.pod import tag
+from etcd_operator.resources.settings import MADE_FROM, changed_since, made_of
 
 if TYPE_CHECKING:
     from etcd_operator.api.cluster import ClusterSpec
@@ -63,8 +64,15 @@ class Situation:
         return replace(self.spec, storage=replace(self.spec.storage, holds=holds))
 
     def outdated(self, pod: Pod) -> tuple[str, ...]:
-        """The settings that the user has changed since the Pod was made."""
-        return changed_since(pod.meta.annotations.get(MADE_FROM, ""), self.spec_of(pod.member))
+        """The settings that the user has changed since the Pod was made, in the spec or on the Pod itself.
+
+        Another image on the Pod would run another version past all that is asked before. What an admission webhook
+        made of the image when the Pod was made is no such change: the next Pod would be the same.
+        """
+        annotation = pod.meta.annotations.get(MADE_FROM, "")
+        changed = changed_since(annotation, self.spec_of(pod.member))
+        exchanged = pod.edited and tag(pod.image) not in {"", f"v{made_of(annotation)}"}
+        return changed or (("the image of the Pod",) if exchanged else ())
 
     @property
     def record(self) -> Record:

@@ -43,6 +43,7 @@ __all__ = [
     "image",
     "member_pod",
     "start_command",
+    "tag",
 ]
 
 ETCD_CONTAINER, VERSION_CONTAINER, START_CHECK_CONTAINER = "etcd", "etcd-version", "start-check"
@@ -82,6 +83,11 @@ def start_command(member: str) -> str:
 def image(spec: ClusterSpec) -> str:
     """The image of etcd in the version that is asked for."""
     return f"{spec.image.repository}:v{spec.version}"
+
+
+def tag(reference: str) -> str:
+    """The tag of an image; empty for one without, such as one that is named by its digest only."""
+    return reference.rpartition("/")[2].partition("@")[0].partition(":")[2]
 
 
 def member_pod(

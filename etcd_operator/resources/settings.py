@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from etcd_operator.api import GROUP
-from etcd_operator.resources.tuning import AUTO, LARGEST_QUOTA, volume
+from etcd_operator.resources.tuning import AUTO, LARGEST_QUOTA, too_small_for_quota, volume
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -32,11 +32,14 @@ def changed_since(annotation: str, spec: ClusterSpec) -> tuple[str, ...]:
     """The settings, such as `resources` or `etcd.quota`, that `spec` has otherwise than the Pod with this annotation.
 
     A setting that the annotation does not have was not known when the Pod was made, so the user cannot have changed it.
+    A quota for which the volume is too small has not changed before the volume is a larger one.
     Of a Pod without a readable annotation nobody knows what it was made from: then the annotation is what changed.
     """
     now, then = _settings(spec), _read(annotation)
     if not then:
         return (MADE_FROM,)
+    if too_small_for_quota(spec):
+        del now["etcd.quota"]
     return tuple(name for name, value in then.items() if name in now and now[name] != value)
 
 
@@ -64,6 +67,8 @@ def _settings(spec: ClusterSpec) -> Json:
     settings: Json = json.loads(json.dumps(known, default=asdict))
     if spec.etcd.quota == AUTO:
         settings["etcd.quota"] = f"{AUTO} on {min(volume(spec), 2 * LARGEST_QUOTA)}"
+    elif too_small_for_quota(spec):
+        settings["etcd.quota"] = f"{spec.etcd.quota} on {volume(spec)}"
     return settings
 
 

@@ -96,6 +96,12 @@ def volume(spec: ClusterSpec) -> int:
     return asked if spec.storage.holds is None else min(asked, spec.storage.holds)
 
 
+def too_small_for_quota(spec: ClusterSpec) -> bool:
+    """Whether the member's volume has no room for the quota that is asked for, and first has to be a larger one."""
+    holds = spec.storage.holds
+    return spec.etcd.quota != AUTO and holds is not None and whole_number(spec.etcd.quota) >= holds
+
+
 def warning(spec: ClusterSpec) -> str | None:
     """What speaks against the memory limit; None if nothing does. etcd works in memory on all of its database."""
     limit, quota = _memory_limit(spec), tuning(spec).quota
@@ -108,9 +114,11 @@ def warning(spec: ClusterSpec) -> str | None:
 
 
 def _quota(spec: ClusterSpec) -> tuple[int, str]:
+    holds = volume(spec)
+    if too_small_for_quota(spec):
+        return holds // 8 * 7, f"{spec.etcd.quota} is asked for, of which a volume of {quantity(holds)} has no room"
     if spec.etcd.quota != AUTO:
         return whole_number(spec.etcd.quota), "as written"
-    holds = volume(spec)
     bounds = [
         (holds // 2, f"half of the volume of {quantity(holds)}: logs, snapshots and defragmentation need the rest"),
         (LARGEST_QUOTA, f"the largest that etcd's guide suggests, on a volume of {quantity(holds)}"),

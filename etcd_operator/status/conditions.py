@@ -123,9 +123,19 @@ def _blocked(seen: Observation, blocked: tuple[Blocked, ...]) -> _Finding:
         first, more = blocked[0], len(blocked) - 1
         message = f"{first.action}: {first.message}" + (f" (and {more} more, see status.plan.blocked)" if more else "")
         return _Finding(kind, TRUE, first.reason, message)
-    kept = ", ".join(f"{stranger.kind} {stranger.name}" for stranger in seen.strangers)
-    message = f"nothing is blocked; left alone, of an earlier cluster: {kept}" if kept else "nothing is blocked"
-    return _Finding(kind, FALSE, Reason.NOT_BLOCKED, message)
+    left_alone = "".join(
+        f"; left alone, {whose}: {', '.join(kept)}" for whose, kept in _strangers(seen).items() if kept
+    )
+    return _Finding(kind, FALSE, Reason.NOT_BLOCKED, f"nothing is blocked{left_alone}")
+
+
+def _strangers(seen: Observation) -> dict[str, list[str]]:
+    """What carries the cluster's name and is not its own, by whose it is."""
+    earlier, foreign = list[str](), list[str]()
+    for stranger in seen.strangers:
+        ours = stranger.cluster_uid in {"", seen.cluster.meta.uid}
+        (foreign if ours else earlier).append(f"{stranger.kind} {stranger.name}")
+    return {"of an earlier cluster": earlier, "not owned by this one": foreign}
 
 
 def _node_repair(seen: Observation) -> _Finding:

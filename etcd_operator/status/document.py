@@ -116,7 +116,7 @@ def patch(old: Json, new: Json) -> Json:
 
 
 def _member(seen: Observation, name: str, listed: Member | None) -> Json:
-    pod, view = seen.pods.get(name), seen.etcd.views.get(name)
+    view = seen.etcd.views.get(name)
     status = None if view is None or isinstance(view.status, Unknown) else view.status
     phase, reason = member_phase(seen, name)
     member: Json = {"name": name, "phase": phase}
@@ -124,11 +124,19 @@ def _member(seen: Observation, name: str, listed: Member | None) -> Json:
         member |= {"id": hex_id(listed.id), "role": "Learner" if listed.is_learner else "Voter"}
     if status is not None:
         member |= {"version": status.version, "leader": status.leader_id == status.member_id}
-    if pod is not None and pod.node:
-        member["node"] = pod.node
+    if node := _node_of(seen, name):
+        member["node"] = node
     if reason:
         member["reason"] = reason
     return member
+
+
+def _node_of(seen: Observation, name: str) -> str | None:
+    """The node of the member's Pod; without one that of the last, unless all members were told to stop."""
+    pod = seen.pods.get(name)
+    if pod is not None:
+        return pod.node
+    return seen.cluster.last_nodes.get(name) if seen.cluster.spec.replicas else None
 
 
 def _version(seen: Observation) -> str | None:

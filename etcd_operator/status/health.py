@@ -12,7 +12,7 @@ from etcd_operator.resources.names import Identity, member_of
 
 if TYPE_CHECKING:
     from etcd_operator.etcd.client import Member
-    from etcd_operator.observation import Observation, Pod
+    from etcd_operator.observation import Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def member_phase(seen: Observation, name: str) -> tuple[str, str]:
     if name in seen.cluster.record.joining:
         return _newcomer_phase(seen, name)
     if pod is None or not pod.running or pod.problem is not None:
-        return _without_process(seen, pod)
+        return _without_process(seen, name)
     if view is None:
         return "Unknown", "not asked: the operator has no client certificate yet"
     if view.takes_part and isinstance(view.status, Unknown):
@@ -102,9 +102,12 @@ def _serves(seen: Observation, name: str) -> bool:
     return listed is None or listed.id == view.status.member_id
 
 
-def _without_process(seen: Observation, pod: Pod | None) -> tuple[str, str]:
+def _without_process(seen: Observation, name: str) -> tuple[str, str]:
+    pod, deserted = seen.pods.get(name), seen.deserted_node(name)
     if pod is None and not seen.cluster.spec.replicas:
         return "Stopped", ""
+    if deserted is not None:
+        return "Missing", f"no Pod while node {deserted.name} is away, where its etcd may still run"
     if pod is None:
         return "Missing", "no Pod"
     return ("Starting", "") if pod.problem is None else ("Blocked", f"{pod.problem.cause}: {pod.problem.message}")

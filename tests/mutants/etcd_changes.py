@@ -89,8 +89,8 @@ CHANGES = of(
     ("a newcomer is not added whose Pod is about to be made anew", " or situation.outdated(pod):\n", ":\n"),
     (
         "proxies that were busy have time, too",
-        "LONG_DISMISSAL if replaceable(situation, name) else DISMISSAL",
-        "DISMISSAL",
+        "LONG_DISMISSAL if replaceable(situation, name) or _changes_again(situation) else DISMISSAL",
+        "LONG_DISMISSAL if _changes_again(situation) else DISMISSAL",
     ),
     ("a leader hands over before it leaves", "    if name == listed.leader:\n", "    if name == listed.size:\n"),
     (
@@ -117,6 +117,21 @@ CHANGES = of(
         "no client is sent to a member that is about to stop",
         'if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod, lasting=lasting)):',
         "if pod is not None and (dismissing := None):",
+    ),
+    (
+        "proxies that have just written a change are given more time",
+        "return len(situation.record.members) % 2 == 0 or bool(situation.record.left)",
+        "return False",
+    ),
+    (
+        "who leaves after another gives the proxies more time",
+        "return len(situation.record.members) % 2 == 0 or bool(situation.record.left)",
+        "return bool(situation.record.left)",
+    ),
+    (
+        "while another is being taken away the proxies are given more time",
+        "return len(situation.record.members) % 2 == 0 or bool(situation.record.left)",
+        "return len(situation.record.members) % 2 == 0",
     ),
     (
         "a member that answers is not replaced",

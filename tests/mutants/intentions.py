@@ -88,6 +88,16 @@ LOSS = of(
         "    if claim is None:\n        words =",
         "    if claim is None and pod is None:\n        words =",
     ),
+    (
+        "a node is away for as long as it says",
+        "since = node.since if situation.seen.deserted_node(member) else _away_since(node, pod)",
+        "since = _away_since(node, pod)",
+    ),
+    (
+        "where a member ran last its node is looked for",
+        "seen.cluster.last_nodes.get(member) if pod is None else pod.node",
+        "None if pod is None else pod.node",
+    ),
     ("a volume that is gone is a loss", "    elif claim.lost:", "    elif claim.lost and claim.problem:"),
     (
         "only a sign of lost data is a loss",

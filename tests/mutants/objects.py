@@ -27,6 +27,16 @@ MEMBERS = of(
         "        and _is_withdrawn(situation, member)\n    )",
         "    )",
     ),
+    (
+        "a volume is not mounted again while a former process may write to it",
+        "situation.record.formed and situation.seen.deserted_node(member) and not permitted",
+        "not situation.record.formed and situation.seen.deserted_node(member) and not permitted",
+    ),
+    (
+        "a member that never started has no former process",
+        "situation.seen.deserted_node(member) and not permitted(situation, member):",
+        "situation.seen.deserted_node(member):",
+    ),
     ("who is on its way out gets no Pod", "if not _stays_away(situation, member))", ")"),
     (
         "only who is on its way out stays away",

@@ -84,6 +84,17 @@ SITUATION = of(
     "plan/situation.py",
     ("no member gets a flag that its version does not know", " if knows_flag(version, name)}", "}"),
     ("a quota follows the member's own volume", "replace(self.spec.storage, holds=holds)", "self.spec.storage"),
+    ("what a webhook made of an image is no change", "exchanged = pod.edited and tag", "exchanged = tag"),
+    (
+        "a Pod with another image is outdated",
+        'tag(pod.image) not in {"", f"v{made_of(annotation)}"}',
+        'tag(pod.image) in {f"v{made_of(annotation)}"}',
+    ),
+    (
+        "an image by its digest is no other version",
+        'tag(pod.image) not in {"", f"v{made_of(annotation)}"}',
+        'tag(pod.image) not in {f"v{made_of(annotation)}"}',
+    ),
     ("a name in use is not given again", "            if name not in used:\n", "            if name:\n"),
     ("two newcomers have two names", "            used.add(name)\n", ""),
     (

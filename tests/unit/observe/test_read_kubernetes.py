@@ -260,6 +260,16 @@ async def test_only_the_nodes_of_pods_and_claims_are_read_each_once(kube: FakeKu
     assert sorted(call[2] for call in kube.calls if call[:2] == ("get", "Node")) == ["node-1", "node-2"]
 
 
+async def test_the_node_of_a_pod_that_is_gone_is_read_as_long_as_the_status_names_it(kube: FakeKube) -> None:
+    told = {"members": [{"name": MEMBER, "node": "node-1"}, {"name": MEMBERS[1], "node": "node-2"}, {"name": "c"}]}
+    kube.put(Kind.CLUSTER, cluster_json(status=told))
+    kube.put(Kind.POD, pod(node="node-3"))
+    seen = await read(kube)
+    assert seen.cluster.last_nodes == {MEMBER: "node-1", MEMBERS[1]: "node-2"}
+    assert not isinstance(seen.nodes, Unknown)
+    assert set(seen.nodes) == {"node-2", "node-3"}
+
+
 async def test_a_node_that_is_gone_is_known_to_be_gone(kube: FakeKube) -> None:
     kube.put(Kind.POD, pod(node="node-1"))
     seen = await read(kube)

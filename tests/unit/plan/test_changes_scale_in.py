@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etcd_operator.observation import Departure, Removal
+from etcd_operator.observation import Departure, Leaver, Removal
 from etcd_operator.plan.changes import change
 from etcd_operator.plan.model import Delete, MoveLeader, Patch, Remove
-from etcd_operator.plan.stopping import DISMISSAL, SOON
+from etcd_operator.plan.stopping import DISMISSAL, LONG_DISMISSAL, SOON
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import dismissal
 from tests.builders import (
@@ -105,7 +105,20 @@ def test_of_two_the_list_loses_the_member_before_it_stops() -> None:
     two = with_spec(an_observation(Stage.STABLE, members=2), replicas=1)
     seen = with_record(two, removing=Removal(B, Departure.SCALE_IN, TOO_MANY))
     assert done(changed(seen)) == {f"patch Pod {B}"}
-    assert done(changed(dismissed(seen, B))) == {f"remove {B}"}
+    assert done(changed(dismissed(seen, B, ago=LONG_DISMISSAL))) == {f"remove {B}"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "leaver"),
+    [
+        (leaving(with_spec(an_observation(Stage.STABLE, members=4), replicas=5), D), D),
+        (with_record(leaving(FIVE, E), left=(Leaver(F, keep_claim=False),)), E),
+    ],
+    ids=["one is left of two", "what it had is being taken away"],
+)
+def test_the_proxies_are_given_more_time_where_another_has_just_left(seen: Observation, leaver: str) -> None:
+    assert done(changed(dismissed(seen, leaver))) == set()
+    assert done(changed(dismissed(seen, leaver, ago=LONG_DISMISSAL))) == {f"delete Pod {leaver}"}
 
 
 def test_of_two_the_leader_hands_over_as_well() -> None:

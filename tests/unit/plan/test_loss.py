@@ -23,6 +23,7 @@ from tests.builders import (
     a_pod,
     a_spec,
     an_observation,
+    deserting,
     having,
     listing,
     mute,
@@ -38,6 +39,7 @@ from tests.builders import (
 from tests.unit.plan.decide import situation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from etcd_operator.observation import Node, Observation
@@ -65,6 +67,11 @@ def kept(seen: Observation, cause: Cause, message: str = "said so", *, running: 
 def away(since: datetime | None, *, exists: bool = True) -> Node:
     """The node of C, not ready since."""
     return a_node("node-3", exists=exists, ready=False, since=since)
+
+
+def deserted(node: Node) -> Observation:
+    """The Pod of C was deleted by force, and `node` is the one that it ran on; its volume is on the network."""
+    return deserting(having(DOWN, a_claim(C), node), C)
 
 
 POSITIVE: dict[str, tuple[Observation, str]] = {
@@ -242,6 +249,27 @@ def test_a_pod_that_nobody_has_looked_at_yet_is_waited_for() -> None:
 
 def test_without_a_pod_something_else_may_be_the_cause() -> None:
     assert of(without(on_nodes(DOWN, node_3=away(NOW - timedelta(days=1))), Kind.POD, C)) is None
+
+
+def test_a_member_whose_pod_was_deleted_by_force_is_waited_for_as_long_as_its_node() -> None:
+    since = NOW - timedelta(minutes=2)
+    found = of(deserted(away(since)))
+    assert found is not None
+    assert (found.cause, found.replaceable) == (Departure.NODE_LOST, since + AFTER)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lambda: deserted(away(None, exists=False)),
+        lambda: deserted(a_node("node-3")),
+        lambda: replace(deserted(away(NOW)), nodes={}),
+        lambda: replace(deserted(away(NOW)), nodes=Unknown("forbidden")),
+    ],
+    ids=["gone", "ready", "not known", "may not be read"],
+)
+def test_a_member_without_a_pod_is_not_waited_for_because_of_a_node_that_is(seen: Callable[[], Observation]) -> None:
+    assert of(replace(seen(), at=NOW + timedelta(days=3))) is None
 
 
 @pytest.mark.parametrize(

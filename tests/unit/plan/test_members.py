@@ -15,6 +15,7 @@ from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, initial_cluster, peer_url
 from etcd_operator.resources.ownership import MEMBER
 from etcd_operator.resources.pod import START_CHECK_CONTAINER
+from etcd_operator.resources.secret import INITIAL_CLUSTER
 from tests.builders import (
     CLUSTER_ID,
     IDENTITY,
@@ -27,6 +28,7 @@ from tests.builders import (
     a_pod,
     a_spec,
     an_observation,
+    deserting,
     having,
     listing,
     mute,
@@ -260,6 +262,31 @@ STAYS_AWAY: dict[str, tuple[Observation, bool]] = {
 @pytest.mark.parametrize(("seen", "away"), STAYS_AWAY.values(), ids=STAYS_AWAY)
 def test_whether_a_member_that_is_to_leave_gets_a_new_pod_when(seen: Observation, *, away: bool) -> None:
     assert made(seen) == (set() if away else {f"create Pod {C}"})
+
+
+DESERTED = deserting(silent(NODE_AWAY, C), C)
+"""The Pod of C was deleted by force while its node was away."""
+
+NEVER_STARTED = having(
+    listing(DESERTED, A, B, LATE), with_data(DESERTED.secrets[C], {INITIAL_CLUSTER: PERMITTED.encode()})
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "new"),
+    [
+        (DESERTED, False),
+        (silent(DESERTED), False),
+        (having(DESERTED, a_node("node-3")), True),
+        (having(DESERTED, a_node("node-3", exists=False, ready=False)), True),
+        (NEVER_STARTED, True),
+    ],
+    ids=["away", "away, and no quorum answers", "back", "gone", "away, but it never started"],
+)
+def test_a_volume_is_not_mounted_again_while_a_former_process_may_write_to_it_on_a_node_that_is(
+    seen: Observation, *, new: bool
+) -> None:
+    assert made(seen) == ({f"create Pod {C}"} if new else set())
 
 
 def test_the_others_get_their_pods_while_one_leaves() -> None:

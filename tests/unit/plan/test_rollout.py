@@ -72,6 +72,25 @@ def rolled(seen: Observation) -> Plan:
     return plan
 
 
+IMAGES: dict[str, tuple[str, bool, bool]] = {
+    "another version": ("gcr.io/etcd-development/etcd:v3.7.3", True, True),
+    "another version, before anybody could edit it": ("registry.local:5000/etcd:hardened", False, False),
+    "the same version, of another registry": ("registry.local:5000/etcd:v3.6.16", True, False),
+    "the same version, by its digest as well": (f"example.com/etcd:v3.6.16@sha256:{'0' * 64}", True, False),
+    "a digest": (f"example.com/etcd@sha256:{'0' * 64}", True, False),
+    "an image without a tag": ("registry.local:5000/etcd", True, False),
+}
+
+
+@pytest.mark.parametrize(("image", "edited", "outdated"), IMAGES.values(), ids=IMAGES)
+def test_a_pod_is_made_anew_when_somebody_gave_it_another_image(image: str, *, edited: bool, outdated: bool) -> None:
+    pod = replace(a_pod(A), image=image, edited=edited, dismissed=NOW - LONG_DISMISSAL)
+    plan = roll(situation(having(STABLE, pod)))
+    assert (plan is not None) is outdated
+    if plan is not None:
+        assert plan.steps == (Delete(Kind.POD, pod.meta, f"{A} is made anew: the image of the Pod changed"),)
+
+
 def test_as_long_as_nothing_has_changed_nothing_is_rolled() -> None:
     assert roll(situation(STABLE)) is None
     assert roll(situation(as_specified(CHANGED, A, B, C))) is None

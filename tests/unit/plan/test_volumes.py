@@ -138,6 +138,13 @@ def test_without_being_asked_to_nobody_is_replaced_for_a_volume_that_is(
     assert "write storage.resize: Replace" in plan.blocked[0].message
 
 
+def test_a_quota_that_waits_for_a_larger_volume_is_named_with_it() -> None:
+    change = {**LARGER, "etcd": {"quota": "10Gi"}}
+    plan = decide(asked(change, classes=FIXED))
+    assert (plan.action, plan.steps) == ("Blocked", ())
+    assert plan.blocked[0].message.startswith(f"{A} keeps its volume and its quota, for 10Gi has no room there: ")
+
+
 def test_where_classes_may_not_be_read_the_api_server_is_asked_and_with_replace_it_is_not() -> None:
     unknown = Unknown("storageclasses is forbidden")
     expanding = grow(situation(asked(LARGER, classes=unknown)))

@@ -76,6 +76,17 @@ def test_a_quota_that_follows_the_volume_changes_when_the_volume_has_grown() -> 
     assert changed_since(made_from(on_volume(written[0], 8)), on_volume(written[1], 16)) == ()
 
 
+def test_a_quota_waits_for_a_volume_that_has_room_for_it() -> None:
+    before = on_volume(a_spec(etcd={"quota": "4Gi"}), 8)
+    asked = a_spec(etcd={"quota": "10Gi"}, storage={"size": "16Gi"})
+    assert changed_since(made_from(before), on_volume(asked, 8)) == ()
+    assert changed_since(made_from(before), on_volume(asked, 16)) == ("etcd.quota",)
+    made_meanwhile = made_from(on_volume(asked, 8))
+    assert changed_since(made_meanwhile, on_volume(asked, 8)) == ()
+    assert changed_since(made_meanwhile, on_volume(asked, 16)) == ("etcd.quota",)
+    assert changed_since(made_from(on_volume(asked, 16)), on_volume(asked, 16)) == ()
+
+
 def test_the_order_of_labels_is_no_change() -> None:
     one, other = a_spec(pod={"labels": {"a": "1", "b": "2"}}), a_spec(pod={"labels": {"b": "2", "a": "1"}})
     assert changed_since(made_from(one), other) == ()

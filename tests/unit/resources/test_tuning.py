@@ -46,6 +46,13 @@ def test_the_quota_suits_the_volume_and_the_memory(
     assert choice.reason.startswith(reason)
 
 
+@pytest.mark.parametrize(("holds", "quota"), [(8, 7), (10, 8.75), (11, 10), (None, 10)])
+def test_a_quota_is_never_as_large_as_the_volume(holds: int | None, quota: float) -> None:
+    asked = a_spec(etcd={"quota": "10Gi"}, storage={"size": "16Gi"})
+    has = None if holds is None else holds * GIBIBYTE
+    assert tuning(replace(asked, storage=replace(asked.storage, holds=has))).quota == quota * GIBIBYTE
+
+
 @pytest.mark.parametrize("minor", NEWEST)
 def test_every_minor_version_has_its_choices(minor: int) -> None:
     spec = a_spec(version=str(NEWEST[minor]))

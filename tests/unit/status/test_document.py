@@ -23,11 +23,14 @@ from tests.builders import (
     Stage,
     a_claim,
     a_member,
+    a_node,
     a_pod,
     a_status,
     an_observation,
+    deserting,
     having,
     listing,
+    on_nodes,
     silent,
     with_learner,
     with_newcomers,
@@ -92,6 +95,18 @@ def test_a_member_without_a_pod_is_missing() -> None:
     views = {name: view for name, view in seen.etcd.views.items() if name != MEMBERS[2]}
     last = status_of(replace(seen, etcd=replace(seen.etcd, views=views)))["members"][2]
     assert (last["phase"], last["reason"]) == ("Missing", "no Pod")
+
+
+def test_a_member_whose_pod_is_gone_from_a_node_that_is_away_keeps_its_node_and_says_why_it_has_no_other() -> None:
+    seen = deserting(silent(on_nodes(STABLE, node_3=a_node("node-3", ready=False)), MEMBERS[2]), MEMBERS[2])
+    last = status_of(seen)["members"][2]
+    assert (last["phase"], last["node"]) == ("Missing", "node-3")
+    assert last["reason"] == "no Pod while node node-3 is away, where its etcd may still run"
+
+
+def test_members_that_were_told_to_stop_are_on_no_node() -> None:
+    seen = with_spec(deserting(silent(on_nodes(STABLE), MEMBERS[2]), MEMBERS[2]), replicas=0)
+    assert "node" not in status_of(seen)["members"][2]
 
 
 def test_a_member_that_cannot_start_says_so_in_kubernetes_words() -> None:
