@@ -71,7 +71,8 @@ class Pod:
     `at_gate` is whether its start check runs, which for a newcomer means that everything is ready and it waits for etcd
     to list it. `asks` are the peer URLs that it asks there. `first_start` is whether it may start on an empty volume,
     `pulled` whether it gets etcd's image before its start check runs, `looks` whether it has one, `lived` whether its
-    etcd has ever run. `image` is etcd's, `edited` whether somebody has changed the Pod's spec since it was made, as
+    etcd has ever run, `just_ended` whether it does not at this moment and the kubelet has not said how long it waits
+    before it starts it again, `restarts` how often it did. `image` is etcd's, `edited` whether somebody has changed the Pod's spec since it was made, as
     Kubernetes tells from 1.33 on. `pending_since` is since when no node has taken it, `dismissed` since when clients
     are sent elsewhere because its member is about to leave.
     """
@@ -90,6 +91,8 @@ class Pod:
     pulled: bool = False
     looks: bool = False
     lived: bool = False
+    just_ended: bool = False
+    restarts: int = 0
     image: str = ""
     edited: bool = False
     pending_since: datetime | None = None

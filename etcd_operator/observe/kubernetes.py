@@ -55,12 +55,14 @@ async def read(kube: Kube, nodes: Nodes, namespace: str, name: str, *, now: date
         kube.get(Kind.CLUSTER, namespace, name),
         asyncio.gather(*(kube.list(kind, namespace, labels=f"{CLUSTER}={name}") for kind in _LISTED)),
     )
-    uid = raw["metadata"]["uid"]
+    uid, cluster = raw["metadata"]["uid"], parse.cluster(raw)
     listed = dict(zip(_LISTED, lists, strict=True))
+    unlabelled = await _unlabelled(kube, cluster, listed[Kind.CLAIM])
+    listed[Kind.CLAIM] = [*listed[Kind.CLAIM], *(body for body in unlabelled if _uid_label(body) not in {"", uid})]
     ours = {kind: [body for body in bodies if _is_ours(kind, body, uid)] for kind, bodies in listed.items()}
+    ours[Kind.CLAIM] += [body for body in unlabelled if _uid_label(body) in {"", uid}]
     pods = [parse.pod(body) for body in ours[Kind.POD]]
     claims = [parse.claim(body) for body in ours[Kind.CLAIM]]
-    cluster = parse.cluster(raw)
     with_pod = {pod.member for pod in pods}
     former = (node for member, node in cluster.last_nodes.items() if member not in with_pod)
     places = (*(pod.node for pod in pods), *(claim.node for claim in claims), *former)
@@ -88,6 +90,25 @@ async def read(kube: Kube, nodes: Nodes, namespace: str, name: str, *, now: date
         nodes=known,
         classes=classes,
     )
+
+
+async def _unlabelled(kube: Kube, cluster: Cluster, listed: list[Json]) -> list[Json]:
+    """The claims of members that a list by the label does not have because somebody took the label off.
+
+    To be missing from such a list is no proof that data is gone. Names of members are never used again, so what
+    carries one is the member's, unless it says that it is another cluster's.
+    """
+    known = {body["metadata"]["name"] for body in listed}
+    missing = [name for name in cluster.record.members if name not in known] if cluster.record.formed else []
+    found = await asyncio.gather(*(_or_none(kube, cluster, name) for name in missing))
+    return [body for body in found if body is not None]
+
+
+async def _or_none(kube: Kube, cluster: Cluster, name: str) -> Json | None:
+    try:
+        return await kube.get(Kind.CLAIM, cluster.namespace, name)
+    except NotFound:
+        return None
 
 
 async def _classes(kube: Kube, cluster: Cluster, claims: Iterable[Claim]) -> dict[str, bool] | Unknown:

@@ -201,6 +201,8 @@ def pod(body: Json) -> Pod:
         pulled=bool(_container(body["spec"].get("initContainers", ()), VERSION_CONTAINER)),
         looks=bool(_container(body["spec"].get("initContainers", ()), START_CHECK_CONTAINER)),
         lived=_has_run(etcd),
+        just_ended="terminated" in etcd.get("state", {}),
+        restarts=etcd.get("restartCount", 0),
         image=_container(body["spec"].get("containers", ()), ETCD_CONTAINER).get("image", ""),
         edited=body["metadata"].get("generation", 1) > 1,
         dismissed=_dismissed(identity),

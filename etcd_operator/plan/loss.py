@@ -52,6 +52,12 @@ def loss(situation: Situation, member: str) -> Loss | None:
     return _data_lost(situation, member) or _node_lost(situation, member)
 
 
+def is_last_hold(situation: Situation, member: str) -> bool:
+    """Whether the Pod of `member` is all that keeps its data: its claim is being deleted, and goes when that ends."""
+    claim = situation.seen.claims.get(member)
+    return claim is not None and claim.meta.deleting
+
+
 def _data_lost(situation: Situation, member: str) -> Loss | None:
     seen = situation.seen
     pod, claim = seen.pods.get(member), seen.claims.get(member)
@@ -108,10 +114,10 @@ def node_is_back(situation: Situation, member: str) -> bool:
 
 
 def _node(situation: Situation, member: str) -> Node | None:
-    """The node of the member's Pod, of its last one if it has none, or of its claim; None if nothing is known of it."""
+    """The node of the member's Pod, or of its last one that had any, or of its claim; None if none of them says."""
     seen = situation.seen
     pod, claim = seen.pods.get(member), seen.claims.get(member)
-    ran = seen.cluster.last_nodes.get(member) if pod is None else pod.node
+    ran = (pod.node if pod is not None else None) or seen.cluster.last_nodes.get(member)
     name = ran or (claim.node if claim is not None else None)
     return None if name is None or isinstance(seen.nodes, Unknown) else seen.nodes.get(name)
 

@@ -9,9 +9,10 @@ from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Cause, Departure, Suspect, Unknown
 from etcd_operator.plan.credentials import permitted
 from etcd_operator.plan.foundations import is_void
+from etcd_operator.plan.loss import is_last_hold, loss
 from etcd_operator.plan.model import Create, Delete, Patch, Plan
 from etcd_operator.plan.placement import has_image
-from etcd_operator.plan.rollout import dismisses, is_idle, is_next
+from etcd_operator.plan.rollout import dismisses, is_next, needs_no_turn
 from etcd_operator.plan.stopping import SOON
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
@@ -54,12 +55,13 @@ def admit(situation: Situation) -> Plan | None:
 
 
 def _relabelled(situation: Situation) -> Iterator[Patch]:
-    for name, pod in situation.seen.pods.items():
-        right = member_labels(situation.identity, name)
-        wrong = {key: value for key, value in right.items() if pod.meta.labels.get(key) != value}
-        if wrong and not pod.meta.deleting:
-            why = f"somebody changed the labels {', '.join(wrong)} of Pod {name}"
-            yield Patch(Kind.POD, pod.meta, {"metadata": {"labels": wrong}}, why)
+    for kind, objects in ((Kind.POD, situation.seen.pods), (Kind.CLAIM, situation.seen.claims)):
+        for name, found in objects.items():
+            right = member_labels(situation.identity, name)
+            wrong = {key: value for key, value in right.items() if found.meta.labels.get(key) != value}
+            if wrong and not found.meta.deleting:
+                why = f"somebody changed the labels {', '.join(wrong)} of {kind.value.kind} {name}"
+                yield Patch(kind, found.meta, {"metadata": {"labels": wrong}}, why)
 
 
 def _is_withdrawn(situation: Situation, member: str) -> bool:
@@ -205,10 +207,30 @@ def _wrong(situation: Situation, member: str, pod: Pod) -> str | None:
     if is_void(situation, member):
         return f"the volume of {member} is gone, and nothing was on it yet"
     changed = situation.outdated(pod)
-    if changed and (is_idle(pod) or not situation.record.formed):
+    if changed and (needs_no_turn(situation, pod) or not situation.record.formed or _fail_together(situation)):
         return f"{', '.join(changed)} changed since the Pod of {member} was made"
     return (
         _unlooked(situation, pod) or _claimless(situation, pod) or _imageless(situation, pod) or _deaf(situation, pod)
+    )
+
+
+def _fail_together(situation: Situation) -> bool:
+    """Whether no member serves, and none has what is asked for now: it may be what lets them serve.
+
+    Then nothing is taken from anybody. The kubelet's own probes say so as well, so it is not the operator that is cut
+    off. Who has lost its data, or its Pod, is no case of this.
+    """
+    record, seen = situation.record, situation.seen
+    pods = [seen.pods.get(name) for name in record.members]
+    return situation.membership is None and all(
+        pod is not None
+        and pod.running
+        and not pod.ready
+        and not pod.meta.deleting
+        and bool(situation.outdated(pod))
+        and loss(situation, pod.member) is None
+        and not is_last_hold(situation, pod.member)
+        for pod in pods
     )
 
 

@@ -14,11 +14,12 @@ from etcd_operator.plan.credentials import lost_authorities, permitted
 from etcd_operator.plan.loss import loss
 from etcd_operator.plan.model import Blocked
 from etcd_operator.plan.placement import cheapest_to_lose, may_leave
+from etcd_operator.plan.rollout import too_large_database
 from etcd_operator.plan.upgrade import refusal
 from etcd_operator.plan.volumes import unfit
 from etcd_operator.resources.names import peer_url
-from etcd_operator.resources.quantity import whole_number
-from etcd_operator.resources.tuning import too_small_for_quota
+from etcd_operator.resources.quantity import quantity, whole_number
+from etcd_operator.resources.tuning import too_small_for_quota, tuning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +71,7 @@ def _of_membership(situation: Situation) -> Iterator[Blocked]:
     yield from _of_quorum(situation, listed)
     yield from _of_version(situation, listed)
     yield from _of_volumes(situation)
+    yield from _of_quota(situation, listed)
     if isinstance(situation.seen.nodes, Unknown):
         yield from _of_nodes(situation, listed, situation.seen.nodes)
 
@@ -135,6 +137,17 @@ def _of_volumes(situation: Situation) -> Iterator[Blocked]:
             if too_small_for_quota(situation.spec_of(member)):
                 keeps += f" and its quota, for {situation.spec.etcd.quota} has no room there"
             yield Blocked(f"resize {member}", BlockReason.RESIZE, f"{keeps}: {why}; {way}")
+
+
+def _of_quota(situation: Situation, listed: Membership) -> Iterator[Blocked]:
+    """Whom the spec would give a quota that the database has outgrown."""
+    for member in situation.record.members:
+        pod, size = situation.seen.pods.get(member), too_large_database(situation, listed, member)
+        if size is not None and pod is not None and situation.outdated(pod):
+            asked = quantity(tuning(situation.spec_of(member)).quota)
+            why = f"its quota would be {asked}, and the database has {quantity(size)}: no member would take writes"
+            way = "write a larger etcd.quota, or a larger memory limit or volume where it follows from these"
+            yield Blocked(f"make {member} anew", BlockReason.QUOTA, f"{why}; {way}")
 
 
 def _leaver(situation: Situation, listed: Membership) -> str | None:

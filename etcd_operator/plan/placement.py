@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.quorum import may_remove_dead, may_remove_healthy
 from etcd_operator.observation import Unknown
-from etcd_operator.plan.loss import loss
+from etcd_operator.plan.loss import is_last_hold, loss
 from etcd_operator.plan.volumes import replaceable
 from etcd_operator.resources.pod import image
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 def cheapest_to_lose(situation: Situation, listed: Membership) -> str | None:
     """The member that leaves first when there are too many; None if none of those that were recorded votes.
 
-    One that is lost before any other, an unhealthy one before a healthy one, one that is to have another volume before
-    one that is not, and of those the leader last; then the one whose zone, and then whose node, has most of the others;
-    a follower before the leader; then by name, so that two passes choose alike.
+    One that is lost before any other, then one whose claim is being deleted, an unhealthy one before a healthy one, one
+    that is to have another volume before one that is not, and of those the leader last; then the one whose zone, then
+    whose node, has most of the others; a follower before the leader; then by name, so that two passes choose alike.
     """
     members = [name for name in situation.record.members if name in listed.voters]
     places = {name: _place(situation, name) for name in members}
     zones = Counter(zone for zone, _ in places.values())
     nodes = Counter(places.values())
 
-    def cost(name: str) -> tuple[bool, bool, bool, bool, int, int, bool, str]:
+    def cost(name: str) -> tuple[bool, bool, bool, bool, bool, int, int, bool, str]:
         place, leads = places[name], name == listed.leader
         lost, fit = loss(situation, name) is not None, replaceable(situation, name) is None
-        last = leads and not fit
-        return not lost, name in listed.healthy, fit, last, -zones[place[0]], -nodes[place], leads, name
+        lasts, last = not is_last_hold(situation, name), leads and not fit
+        return not lost, lasts, name in listed.healthy, fit, last, -zones[place[0]], -nodes[place], leads, name
 
     return min(members, key=cost, default=None)
 

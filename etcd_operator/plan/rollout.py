@@ -10,6 +10,7 @@ So a change with which a member does not serve stops at the first, with the quor
 Clients of the next one are sent elsewhere as soon as etcd has the others back, so that the proxies have learned it by
 the time that clients are back with them as well.
 Members are neither added nor removed meanwhile. Pods whose etcd does not run are made anew without a turn (members.py).
+Nobody is made anew whose claim is being deleted, or with a quota that the database has outgrown.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.quorum import may_stop, quorum
 from etcd_operator.plan.changes import change
-from etcd_operator.plan.loss import loss
+from etcd_operator.plan.loss import is_last_hold, loss
 from etcd_operator.plan.model import Delete, Patch
 from etcd_operator.plan.placement import successor
 from etcd_operator.plan.stopping import LONG_DISMISSAL, await_stop, dismissal, handover, take, wait
 from etcd_operator.resources.kinds import Kind
+from etcd_operator.resources.tuning import tuning
 
 if TYPE_CHECKING:
     from etcd_operator.observation import Pod
@@ -37,6 +39,10 @@ _ACTION = "RollMembers"
 IMPATIENCE = timedelta(seconds=10)
 """For how long a member takes no clients because the one before is back in etcd, and not ready: that takes two seconds,
 or for ever where nobody asks its probe."""
+
+
+HOPELESS = 3
+"""After so many starts a member does not come up with what it has: what is asked for now can only be better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,32 @@ class Roll:
     dismissible: bool
 
 
-def is_idle(pod: Pod) -> bool:
-    """Whether the Pod may be made as specified without a turn: its etcd never ran, or is known not to."""
-    return not pod.lived or pod.problem is not None
+def needs_no_turn(situation: Situation, pod: Pod) -> bool:
+    """Whether an outdated Pod may be made as specified at once: its etcd never ran, or does not come up as it is.
+
+    What has just ended is started again in a moment. One that waits for that may well come up with what it has, where
+    another that is as specified does not: then it is not given what may be bad, unless it has failed often.
+    """
+    if not pod.lived:
+        return True
+    if pod.problem is None or pod.just_ended or is_last_hold(situation, pod.member):
+        return False
+    return pod.restarts >= HOPELESS or not _is_doubtful(situation, pod.member)
+
+
+def _is_doubtful(situation: Situation, member: str) -> bool:
+    """Whether another member has what is asked for now, and is not ready with it."""
+    others = (pod for name in situation.record.members if name != member and (pod := situation.seen.pods.get(name)))
+    return any(not pod.ready and not situation.outdated(pod) for pod in others)
+
+
+def too_large_database(situation: Situation, listed: Membership, member: str) -> int | None:
+    """The bytes of the largest database of a member, if the quota with which `member` is made anew is not larger.
+
+    etcd would take no more writes from anybody as soon as the first member has that quota.
+    """
+    largest = max((status.db_size for status in listed.statuses.values()), default=0)
+    return largest if tuning(situation.spec_of(member)).quota <= largest else None
 
 
 def next_roll(situation: Situation, listed: Membership) -> Roll | None:
@@ -67,7 +96,9 @@ def next_roll(situation: Situation, listed: Membership) -> Roll | None:
         if name in listed.voters
         and (pod := situation.seen.pods.get(name)) is not None
         and (names := situation.outdated(pod))
-        and not is_idle(pod)
+        and not needs_no_turn(situation, pod)
+        and not is_last_hold(situation, name)
+        and too_large_database(situation, listed, name) is None
         # A lost node is waited for: nothing on it stops because somebody asks it to.
         and loss(situation, name) is None
     }

@@ -9,7 +9,7 @@ from etcd_operator.api.cluster import duration_text
 from etcd_operator.api.conditions import ConditionType, Reason
 from etcd_operator.etcd.quorum import quorum
 from etcd_operator.observation import Unknown
-from etcd_operator.status.health import is_asleep, member_phase, members
+from etcd_operator.status.health import NO_SPACE, alarms, is_asleep, member_phase, members
 from etcd_operator.status.moment import timestamp
 
 if TYPE_CHECKING:
@@ -70,11 +70,22 @@ def _available(seen: Observation, plan: Plan, state: Health) -> _Finding:
         return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
     if state.quorate is None:
         return _Finding(kind, UNKNOWN, Reason.CANNOT_ASK, CANNOT_ASK)
+    return _Finding(kind, *_served(seen, state))
+
+
+def _served(seen: Observation, state: Health) -> tuple[str, Reason, str]:
+    """Whether applications are served by a cluster that can be asked."""
     if not state.quorate:
-        return _Finding(kind, FALSE, Reason.QUORUM_LOST, _counted(state))
+        return FALSE, Reason.QUORUM_LOST, _counted(state)
     if not any(pod.serving and pod.ready for pod in seen.pods.values()):
-        return _Finding(kind, FALSE, Reason.NO_READY_MEMBER, "no voter stands behind the client Service yet")
-    return _Finding(kind, TRUE, Reason.SERVING, "the client Service has a quorum behind it")
+        return FALSE, Reason.NO_READY_MEMBER, "no voter stands behind the client Service yet"
+    if NO_SPACE in alarms(seen):
+        return FALSE, Reason.ALARM, f"{_raised(NO_SPACE)}: it takes no writes but deletions"
+    return TRUE, Reason.SERVING, "the client Service has a quorum behind it"
+
+
+def _raised(*raised: str) -> str:
+    return f"etcd has raised the alarm {', '.join(raised)}"
 
 
 def _quorate(seen: Observation, plan: Plan, state: Health) -> _Finding:
@@ -110,11 +121,23 @@ def _degraded(seen: Observation, state: Health) -> _Finding:
         return _Finding(kind, FALSE, Reason.NOT_FORMED, NOT_FORMED)
     if state.quorate is None:
         return _Finding(kind, UNKNOWN, Reason.CANNOT_ASK, CANNOT_ASK)
-    joining = seen.cluster.record.joining
+    found = shortcoming(seen, state)
+    if found is None:
+        return _Finding(kind, FALSE, Reason.ALL_HEALTHY, "every member is healthy")
+    return _Finding(kind, TRUE, *found)
+
+
+def shortcoming(seen: Observation, state: Health) -> tuple[Reason, str] | None:
+    """What a cluster with a quorum lacks to be as it should, and in words; None if it lacks nothing."""
+    joining, asked = seen.cluster.record.joining, seen.cluster.spec.replicas
     unhealthy = [name for name, _ in members(seen) if name not in joining and member_phase(seen, name)[0] != "Healthy"]
     if unhealthy:
-        return _Finding(kind, TRUE, Reason.SOME_UNHEALTHY, f"not healthy: {', '.join(sorted(unhealthy))}")
-    return _Finding(kind, FALSE, Reason.ALL_HEALTHY, "every member is healthy")
+        return Reason.SOME_UNHEALTHY, f"not healthy: {', '.join(sorted(unhealthy))}"
+    if raised := alarms(seen):
+        return Reason.ALARM, _raised(*raised)
+    if state.voters < asked and state.margin == 0:
+        return Reason.TOO_FEW, f"{state.voters} of {asked} members vote, and none of them may fail"
+    return None
 
 
 def _blocked(seen: Observation, blocked: tuple[Blocked, ...]) -> _Finding:

@@ -18,7 +18,7 @@ from etcd_operator.resources.names import Identity, cluster_endpoint
 from etcd_operator.resources.ownership import CLUSTER_UID, ROLE, VOTER
 from etcd_operator.resources.quantity import quantity
 from etcd_operator.resources.tuning import choices, warning
-from etcd_operator.status.conditions import conditions
+from etcd_operator.status.conditions import conditions, shortcoming
 from etcd_operator.status.health import health, is_asleep, member_phase, members
 from etcd_operator.status.memory import of_all, of_member
 from etcd_operator.status.moment import timestamp
@@ -132,11 +132,10 @@ def _member(seen: Observation, name: str, listed: Member | None) -> Json:
 
 
 def _node_of(seen: Observation, name: str) -> str | None:
-    """The node of the member's Pod; without one that of the last, unless all members were told to stop."""
+    """The node of the member's Pod, or of its last one that had any, unless all members were told to stop."""
     pod = seen.pods.get(name)
-    if pod is not None:
-        return pod.node
-    return seen.cluster.last_nodes.get(name) if seen.cluster.spec.replicas else None
+    last = seen.cluster.last_nodes.get(name) if seen.cluster.spec.replicas else None
+    return (pod.node if pod is not None else None) or last
 
 
 def _version(seen: Observation) -> str | None:
@@ -180,15 +179,15 @@ def _phase(seen: Observation, state: Health) -> Phase:
         return Phase.PAUSED
     if is_asleep(seen, state):
         return Phase.HIBERNATED
-    return _by_quorum(state) if cluster.record.formed else Phase.CREATING
+    return _by_quorum(seen, state) if cluster.record.formed else Phase.CREATING
 
 
-def _by_quorum(state: Health) -> Phase:
+def _by_quorum(seen: Observation, state: Health) -> Phase:
     if state.quorate is None:
         return Phase.UNKNOWN
     if not state.quorate:
         return Phase.NO_QUORUM
-    return Phase.RUNNING if state.healthy == state.voters else Phase.DEGRADED
+    return Phase.RUNNING if shortcoming(seen, state) is None else Phase.DEGRADED
 
 
 def _plan(old: Json, plan: Plan, blocked: tuple[Blocked, ...], *, at: datetime) -> Json:

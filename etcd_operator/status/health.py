@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,18 @@ def health(seen: Observation) -> Health:
     running = sum(1 for name in voters if (pod := seen.pods.get(name)) is not None and pod.running)
     agreed = not isinstance(seen.etcd.members, Unknown)
     return Health(len(voters), healthy, agreed=agreed, asked=answered or running < quorum(len(voters)))
+
+
+NO_SPACE = "NOSPACE"
+
+_ALARM = re.compile(r"alarm:(\w+)")
+"""How etcd names one in the errors of its status (api/etcdserverpb, AlarmMember)."""
+
+
+def alarms(seen: Observation) -> tuple[str, ...]:
+    """The alarms that members say are raised, such as "NOSPACE"."""
+    statuses = [view.status for view in seen.etcd.views.values() if not isinstance(view.status, Unknown)]
+    return tuple(sorted({name for status in statuses for error in status.errors for name in _ALARM.findall(error)}))
 
 
 def is_asleep(seen: Observation, state: Health) -> bool:

@@ -95,8 +95,8 @@ LOSS = of(
     ),
     (
         "where a member ran last its node is looked for",
-        "seen.cluster.last_nodes.get(member) if pod is None else pod.node",
-        "None if pod is None else pod.node",
+        "(pod.node if pod is not None else None) or seen.cluster.last_nodes.get(member)",
+        "pod.node if pod is not None else None",
     ),
     ("a volume that is gone is a loss", "    elif claim.lost:", "    elif claim.lost and claim.problem:"),
     (
@@ -164,8 +164,13 @@ PLACEMENT = of(
     ("every likely node has the image", "and all(image(spec)", "and any(image(spec)"),
     (
         "an unhealthy member leaves first",
-        "return not lost, name in listed.healthy, fit",
-        "return not lost, False, fit",
+        "return not lost, lasts, name in listed.healthy, fit",
+        "return not lost, lasts, False, fit",
+    ),
+    (
+        "who is kept alive by a Pod only leaves before who has a volume",
+        "return not lost, lasts, name in listed.healthy, fit",
+        "return not lost, False, name in listed.healthy, fit",
     ),
     (
         "one that is to have another volume leaves before one that is not",
@@ -188,8 +193,8 @@ PLACEMENT = of(
     ("leadership goes to another", "        and name != listed.leader\n", ""),
     (
         "of those with old volumes the leader is the last",
-        "        last = leads and not fit\n",
-        "        last = False\n",
+        "last = not is_last_hold(situation, name), leads and not fit\n",
+        "last = not is_last_hold(situation, name), False\n",
     ),
     ("leadership moves once", "replaceable(situation, name) is None, listed.applied", "True, listed.applied"),
     (
@@ -215,7 +220,7 @@ PLACEMENT = of(
         "replaceable(situation, name) is None, listed.applied(name)",
         "replaceable(situation, name) is None, 0",
     ),
-    ("a lost member leaves before one that may come back", "return not lost, name in", "return False, name in"),
+    ("a lost member leaves before one that may come back", "return not lost, lasts", "return False, lasts"),
     (
         "a dead member leaves only by a healthy quorum",
         "        return may_remove_dead(listed.size, len(listed.healthy))\n",

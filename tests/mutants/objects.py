@@ -7,11 +7,15 @@ from tests.mutants.mutation import of
 MEMBERS = of(
     "plan/members.py",
     ("a Pod is admitted once", "        and not pod.serving\n", ""),
-    ("a Pod that goes is not admitted", "        and not pod.meta.deleting\n", ""),
+    (
+        "a Pod that goes is not admitted",
+        "        and not pod.meta.deleting\n        and _may_serve",
+        "        and _may_serve",
+    ),
     (
         "labels are put back",
-        "if wrong and not pod.meta.deleting:",
-        "if wrong and pod.meta.deleting:",
+        "if wrong and not found.meta.deleting:",
+        "if wrong and found.meta.deleting:",
     ),
     ("nobody serves before the formation", "        situation.record.formed\n        and (leaving", "        (leaving"),
     (
@@ -81,8 +85,8 @@ MEMBERS = of(
     ),
     (
         "no Pod that has lived is replaced after the formation, unless it has a problem",
-        "    if changed and (is_idle(pod) or not situation.record.formed):",
-        "    if changed:",
+        "if changed and (needs_no_turn(situation, pod) or not situation.record.formed or _fail_together(situation)):",
+        "if changed:",
     ),
     ("a Pod that asks a member is not deaf", "if urls.isdisjoint(pod.asks) else None", "if pod.asks else None"),
     (
@@ -149,8 +153,26 @@ MEMBERS = of(
     ),
     (
         "a Pod that was made from another spec and does not run is replaced",
-        "    if changed and (is_idle(pod) or not situation.record.formed):",
-        "    if changed and not situation.record.formed:",
+        "if changed and (needs_no_turn(situation, pod) or not",
+        "if changed and (not",
+    ),
+    (
+        "where nobody serves a change may be what heals",
+        "not situation.record.formed or _fail_together(situation)):",
+        "not situation.record.formed):",
+    ),
+    ("while a quorum serves each has its turn", "return situation.membership is None and all(", "return all("),
+    ("who is ready serves somebody", "        and not pod.ready\n        and not pod.meta", "        and not pod.meta"),
+    (
+        "where one has what is asked for it is not what heals",
+        "        and bool(situation.outdated(pod))\n",
+        "        and bool(pod.meta.name)\n",
+    ),
+    ("nobody who is lost is touched", "        and loss(situation, pod.member) is None\n", ""),
+    (
+        "nobody is stopped whose Pod is all that keeps its data",
+        "        and not is_last_hold(situation, pod.member)\n        for pod in pods\n",
+        "        for pod in pods\n",
     ),
     (
         "a first start on a used volume is not tried again and again",

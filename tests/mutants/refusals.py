@@ -190,8 +190,14 @@ HIBERNATION = of(
         "",
     ),
     ("a Pod is asked once to stop", " if not pod.meta.deleting\n", "\n"),
-    ("the last one is waited for", "    if pods:\n", "    if not pods:\n"),
-    ("the claims belong to whom the spec says", "own_claims(situation) or Plan", "Plan"),
+    ("the last one is waited for", "    if not names:\n", "    if names:\n"),
+    ("no last copy is given up for a sleep", "    if doomed:\n        return _refusal(situation, doomed)\n", ""),
+    (
+        "a Pod that cannot end is told",
+        'Plan("Hibernate", f"waiting for {\', \'.join(names)} to stop", situation.record, blocked=blocked)',
+        'Plan("Hibernate", f"waiting for {\', \'.join(names)} to stop", situation.record)',
+    ),
+    ("the claims belong to whom the spec says", "own_claims(situation) or _rest(situation)", "_rest(situation)"),
 )
 
 ALL = (

@@ -43,6 +43,10 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 - apiGroups: [""]
   resources: [pods, persistentvolumeclaims, secrets]
   verbs: [list, watch, create, patch, delete]
+# A claim that a list by its label lacks is asked for by its name before it counts as gone.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get]
 - apiGroups: [""]
   resources: [services]
   verbs: [list, watch, create, delete]

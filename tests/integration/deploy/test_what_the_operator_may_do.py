@@ -30,6 +30,7 @@ NEEDED = [
     ("patch", "etcdclusters/status", "shop"),
     ("update", "etcdclusters/finalizers", "shop"),
     *((verb, kind, "shop") for kind in OWNED for verb in ("list", "watch", "create", "patch", "delete")),
+    ("get", "persistentvolumeclaims", "shop"),
     *((verb, "services", "shop") for verb in ("list", "watch", "create", "delete")),
     *((verb, "poddisruptionbudgets", "shop") for verb in ("list", "watch", "create", "patch")),
     ("list", "events", "shop"),

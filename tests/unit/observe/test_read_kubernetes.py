@@ -64,6 +64,44 @@ async def test_every_kind_is_listed_with_the_clusters_label_only(kube: FakeKube)
     assert seen.strangers == ()
 
 
+FORMED = {"membership": {"members": [MEMBER]}, "clusterID": "c1"}
+
+
+@pytest.mark.parametrize("labels", [{}, {CLUSTER_UID: IDENTITY.uid}], ids=["all of them", "the cluster's name"])
+async def test_a_claim_is_not_gone_because_somebody_took_its_labels_off(kube: FakeKube, labels: dict[str, str]) -> None:
+    kube.put(Kind.CLUSTER, cluster_json(status=FORMED))
+    body = claim()
+    body["metadata"]["labels"] = labels
+    kube.put(Kind.CLAIM, body)
+    seen = await read(kube)
+    assert set(seen.claims) == {MEMBER}
+    assert seen.strangers == ()
+
+
+async def test_a_claim_of_another_cluster_that_has_a_members_name_is_in_its_way(kube: FakeKube) -> None:
+    kube.put(Kind.CLUSTER, cluster_json(status=FORMED))
+    body = claim()
+    body["metadata"]["labels"] = {CLUSTER_UID: "another"}
+    kube.put(Kind.CLAIM, body)
+    seen = await read(kube)
+    assert seen.claims == {}
+    assert seen.strangers == (Stranger("PersistentVolumeClaim", MEMBER, "another"),)
+
+
+async def test_a_claim_is_gone_only_by_the_api_servers_own_word(kube: FakeKube) -> None:
+    kube.put(Kind.CLUSTER, cluster_json(status=FORMED))
+    assert (await read(kube)).claims == {}
+    kube.faults["get", "PersistentVolumeClaim", None] = Unreachable("no answer")
+    with pytest.raises(Unreachable):
+        await read(kube)
+
+
+async def test_before_the_formation_no_claim_is_looked_for_by_its_name(kube: FakeKube) -> None:
+    kube.put(Kind.CLUSTER, cluster_json(status={"membership": {"members": [MEMBER]}}))
+    kube.faults["get", "PersistentVolumeClaim", None] = Unreachable("no answer")
+    assert (await read(kube)).claims == {}
+
+
 def put_too_small(kube: FakeKube, *, member: str = MEMBER) -> None:
     """A claim of half the size that is asked for, in a cluster of which `member` is a member."""
     kube.put(Kind.CLUSTER, cluster_json(status={"membership": {"members": [member]}}))

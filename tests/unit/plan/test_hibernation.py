@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etcd_operator.api.cluster import OnDelete
+from etcd_operator.api.conditions import BlockReason
 from etcd_operator.observation import Departure, Leaver, Removal
 from etcd_operator.plan.hibernation import hibernate
 from etcd_operator.resources.kinds import Kind
 from tests.builders import (
     MEMBERS,
+    NOW,
     Stage,
+    a_claim,
+    a_node,
     a_pod,
     an_observation,
     having,
     losing,
+    on_nodes,
     silent,
     with_learner,
     with_newcomers,
@@ -100,6 +105,33 @@ def test_what_becomes_of_the_claims_still_follows_the_spec() -> None:
 def test_what_others_left_is_taken_away_later() -> None:
     left = with_record(stopped(asleep(STABLE)), left=(Leaver(D, keep_claim=False),))
     assert decide(left).steps == ()
+
+
+@pytest.mark.parametrize("seen", [STABLE, silent(STABLE)], ids=["serves", "is silent"])
+def test_nobody_is_stopped_while_a_pod_is_all_that_keeps_the_data_of_a_member_that(seen: Observation) -> None:
+    plan = decide(having(asleep(seen), a_claim(B, deleting=True)))
+    assert (plan.action, plan.steps) == ("Blocked", ())
+    assert plan.blocked[0].reason == BlockReason.DATA_LOST
+    assert f"the claim of {B} is being deleted, and its data goes when the Pod ends" in plan.reason
+
+
+def test_a_claim_that_is_being_deleted_keeps_nobody_awake_who_stops_anyway() -> None:
+    seen = having(asleep(STABLE), a_claim(B, deleting=True), a_pod(B, deleting=True))
+    assert done(decide(seen)) == {f"delete Pod {name}" for name in (A, C)}
+
+
+def test_a_pod_on_a_node_that_is_away_cannot_end_and_that_is_told() -> None:
+    away = a_node("node-2", ready=False, since=NOW)
+    seen = having(stopped(asleep(on_nodes(STABLE))), a_pod(B, deleting=True, node="node-2"), away)
+    (block,) = decide(seen).blocked
+    assert (block.action, block.reason) == (f"stop {B}", BlockReason.NODE)
+    assert block.message == "its Pod cannot end: node node-2 is not ready since 12:00:00 UTC"
+
+
+def test_what_becomes_of_the_claims_follows_the_spec_while_a_pod_cannot_end() -> None:
+    seen = having(stopped(STABLE), a_pod(B, deleting=True))
+    plan = decide(with_spec(seen, storage={"onDelete": OnDelete.DELETE}, replicas=0))
+    assert done(plan) == {f"patch PersistentVolumeClaim {name}" for name in ALL}
 
 
 def test_before_anything_is_named_nothing_is_made() -> None:

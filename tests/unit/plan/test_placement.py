@@ -240,3 +240,10 @@ def test_the_leader_is_not_its_own_successor() -> None:
 )
 def test_whether_a_members_node_is_cordoned(seen: Observation, *, cordoned: bool) -> None:
     assert on_cordoned_node(situation(seen), A) is cordoned
+
+
+def test_who_is_kept_alive_by_its_pod_only_leaves_before_who_has_a_volume() -> None:
+    seen = having(led_by(APART, C), a_claim(C, deleting=True))
+    assert cheapest(seen) == C
+    assert cheapest(silent(seen, D)) == C
+    assert cheapest(losing(seen, D)) == D

@@ -23,6 +23,7 @@ from tests.builders import (
     MEMBERS,
     NOW,
     Stage,
+    a_claim,
     a_member,
     a_node,
     a_pod,
@@ -290,6 +291,81 @@ def test_a_bad_change_stops_at_the_first_and_the_next_change_mends_it() -> None:
     plan = decide(having(silent(STABLE, A), stuck))
     reasons = [step.why for step in plan.steps if isinstance(step, Delete)]
     assert reasons == [f"resources changed since the Pod of {A} was made"]
+
+
+KILLED = Problem(Cause.CRASHING, "etcd exited with 137: OOMKilled")
+BAD = replace(a_pod(A, spec=NEW, voter=True, running=False, problem=Problem(Cause.IMAGE, "not found")), ready=False)
+"""A was made anew, and what is asked for now is bad."""
+
+
+def killed(*, just_ended: bool = False, restarts: int = 1, stuck: Pod = BAD) -> Observation:
+    """A does not come up with the change; B, which has the setting from before, was killed, and C serves."""
+    pod = replace(
+        a_pod(B, voter=True, running=False, problem=KILLED), lived=True, just_ended=just_ended, restarts=restarts
+    )
+    return having(silent(CHANGED, A, B), stuck, pod)
+
+
+def test_who_was_killed_while_a_bad_change_stands_comes_back_with_what_it_has() -> None:
+    assert done(decide(killed(just_ended=True))) == set()
+    assert done(decide(killed())) == set()
+    fine = a_pod(A, spec=NEW, voter=True)
+    assert done(decide(killed(just_ended=True, stuck=fine))) == set()
+
+
+def test_who_does_not_come_up_as_it_is_gets_what_is_asked_for() -> None:
+    assert done(decide(killed(restarts=3))) == {f"delete Pod {B}"}
+    assert done(decide(killed(stuck=a_pod(A, spec=NEW, voter=True)))) == {f"delete Pod {B}"}
+    assert done(decide(killed(stuck=replace(a_pod(A, voter=True), ready=False)))) == {f"delete Pod {B}"}
+
+
+def test_a_pod_that_is_all_that_keeps_the_data_of_its_member_is_not_made_anew() -> None:
+    single = with_spec(an_observation(Stage.STABLE, members=1), replicas=1, **CHANGE)
+    assert done(decide(single)) == {f"delete Pod {A}"}
+    assert done(decide(having(single, a_claim(A, deleting=True)))) == set()
+    assert done(decide(having(killed(restarts=3), a_claim(B, deleting=True)))) == set()
+    others = decide(having(CHANGED, a_claim(A, deleting=True)))
+    assert done(others) == {f"patch Pod {B}"}
+
+
+def test_nobody_is_made_anew_with_a_quota_that_the_database_has_outgrown() -> None:
+    limited = with_spec(STABLE, resources={"limits": {"memory": "2Gi"}})
+    assert done(decide(saying(limited, B, db_size=2**30 - 1))) == {f"patch Pod {A}"}
+    plan = decide(saying(limited, B, db_size=2**30))
+    assert (plan.action, plan.steps) == ("Blocked", ())
+    assert [(block.action, block.reason) for block in plan.blocked] == [
+        (f"make {name} anew", BlockReason.QUOTA) for name in (A, B, C)
+    ]
+    assert plan.blocked[0].message.startswith("its quota would be 1Gi, and the database has 1Gi: ")
+    assert decide(saying(STABLE, B, db_size=2**40)).blocked == ()
+
+
+def unready(seen: Observation, *members: str) -> Observation:
+    """The same moment, when the kubelet says that these do not serve either."""
+    return having(seen, *(replace(seen.pods[name], ready=False) for name in members))
+
+
+NOBODY = unready(silent(CHANGED), A, B, C)
+"""All run, and none serves."""
+
+
+def test_where_nobody_serves_a_change_that_nobody_has_yet_may_be_what_heals() -> None:
+    assert done(decide(NOBODY)) == {f"delete Pod {name}" for name in (A, B, C)}
+
+
+TOUCHED = {
+    "one is ready, so it is the operator that is cut off": unready(silent(CHANGED), A, B),
+    "one has it and does not serve either": having(NOBODY, replace(a_pod(A, spec=NEW), ready=False)),
+    "one is lost": without(NOBODY, Kind.CLAIM, C),
+    "one has no Pod": without(having(NOBODY, a_claim(C, deleting=True)), Kind.POD, C),
+    "one is kept alive by its Pod only": having(NOBODY, a_claim(C, deleting=True)),
+    "one is stopping": having(NOBODY, replace(a_pod(C, deleting=True), ready=False)),
+}
+
+
+@pytest.mark.parametrize("seen", TOUCHED.values(), ids=TOUCHED)
+def test_where_nobody_serves_nobody_is_touched_when(seen: Observation) -> None:
+    assert done(decide(seen)) == set()
 
 
 BUSY: dict[str, Observation] = {

@@ -22,6 +22,7 @@ from tests.builders import (
     deleting,
     having,
     listing,
+    saying,
     silent,
     with_newcomers,
     with_spec,
@@ -88,6 +89,34 @@ TABLE: dict[str, tuple[Observation, dict[str, tuple[str, str]]]] = {
             "Quorate": ("True", "QuorumHealthy"),
             "Degraded": ("True", "MembersUnhealthy"),
         },
+    ),
+    "etcd has no space left": (
+        saying(STABLE, MEMBERS[1], errors=("memberID:7 alarm:NOSPACE ",)),
+        {
+            "Available": ("False", "AlarmRaised"),
+            "Quorate": ("True", "QuorumHealthy"),
+            "Degraded": ("True", "AlarmRaised"),
+        },
+    ),
+    "etcd has found other data on a member": (
+        saying(STABLE, MEMBERS[1], errors=("memberID:7 alarm:CORRUPT ",)),
+        {"Available": ("True", "Serving"), "Degraded": ("True", "AlarmRaised")},
+    ),
+    "a member says that there is no leader": (
+        saying(STABLE, MEMBERS[1], errors=("etcdserver: no leader",)),
+        {"Available": ("True", "Serving"), "Degraded": ("False", "AllMembersHealthy")},
+    ),
+    "two vote where three are asked for": (
+        with_spec(an_observation(Stage.STABLE, members=2), replicas=3),
+        {"Available": ("True", "Serving"), "Degraded": ("True", "TooFewMembers")},
+    ),
+    "three vote where five are asked for": (
+        with_spec(STABLE, replicas=5),
+        {"Available": ("True", "Serving"), "Degraded": ("False", "AllMembersHealthy")},
+    ),
+    "the only one votes that is asked for": (
+        an_observation(Stage.STABLE, members=1),
+        {"Available": ("True", "Serving"), "Degraded": ("False", "AllMembersHealthy")},
     ),
     "the quorum is lost": (
         no_quorum(),
