@@ -20,6 +20,7 @@ SCENARIOS: dict[str, Scenario] = {
     "scale-in": scale.SCALE_IN,
     "pod-deleted": faults.POD_DELETED,
     "leader-killed": faults.LEADER_KILLED,
+    "leader-drained": faults.LEADER_DRAINED,
     "volume-lost": losses.VOLUME_LOST,
     "node-lost": losses.NODE_LOST,
     "config-roll": rolls.CONFIG_ROLL,

@@ -1,12 +1,13 @@
-"""What a StatefulSet survives, too: a Pod is deleted, the leader is killed; held against it after the same fault."""
+"""What a StatefulSet survives, too: a Pod deleted, a node drained, the leader killed; held against it each time."""
 
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 
+from e2e.bench.baseline import APP
 from e2e.bench.events import figures, live_through, tell
 from e2e.bench.harness import NAMESPACE, Bench, Scenario
 from e2e.bench.probe import until_all_serve, until_down
-from e2e.bench.results import Goal, Result, Run, ratio
+from e2e.bench.results import QUIET, Goal, Result, Run, ratio
 from e2e.bench.subjects import VOTERS, WITHIN, Subject, a_follower, hand_written, leader, ours
 from e2e.support.kube import Kind
 from e2e.support.nodes import signal_container
@@ -19,6 +20,11 @@ Measure = Callable[[Bench, Subject, int, float], tuple[Run, float]]
 def _pod_deleted(bench: Bench) -> Result:
     runs, baseline = _in_turn(bench, _delete_pod)
     return Result("pod-deleted", runs, baseline, figures(runs, baseline))
+
+
+def _leader_drained(bench: Bench) -> Result:
+    runs, baseline = _in_turn(bench, _drain_leader)
+    return Result("leader-drained", runs, baseline, figures(runs, baseline))
 
 
 def _leader_killed(bench: Bench) -> Result:
@@ -37,6 +43,13 @@ LEADER_KILLED = Scenario(
     title="the leader's process is killed; baseline: the StatefulSet after the same",
     goals=(Goal("ratio", "≤", 1.2), Goal("gap_ratio", "≤", 1.2)),
     measure=_leader_killed,
+)
+
+
+LEADER_DRAINED = Scenario(
+    title="the leader's node is drained and taken back; baseline: the StatefulSet after the same",
+    goals=QUIET,
+    measure=_leader_drained,
 )
 
 
@@ -81,6 +94,22 @@ def _kill_leader(bench: Bench, subject: Subject, _number: int, whole_since: floa
 
     event = live_through(subject, kill, voters=VOTERS, whole_since=whole_since)
     return event.run(), _renew(bench, subject, victim)
+
+
+def _drain_leader(bench: Bench, subject: Subject, _number: int, whole_since: float) -> tuple[Run, float]:
+    pod = subject.members.pods()[leader(subject)]
+    node, about = str(pod["spec"]["nodeName"]), pod["metadata"]
+
+    def drain() -> Collection[str]:
+        # Everybody else's Pods stay: it is this cluster that is measured, and not who makes volumes or answers for DNS.
+        try:
+            bench.kube.kubectl("drain", node, f"--pod-selector={APP}={about['labels'][APP]}", "--delete-emptydir-data")
+        finally:
+            bench.kube.kubectl("uncordon", node)
+        return [str(about["uid"])]
+
+    event = live_through(subject, drain, voters=VOTERS, whole_since=whole_since)
+    return event.run(), event.served.all
 
 
 def _renew(bench: Bench, subject: Subject, victim: str) -> float:

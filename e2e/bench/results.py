@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Run = Mapping[str, Any]
 """The raw figures of one run; units stand in the names."""
@@ -32,6 +32,10 @@ class Goal:
             return f"{wanted}: not measured on this cluster"
         value = figures[self.figure]
         return f"{wanted}: {'met' if self.met(value) else 'NOT met'}, it is {value:g}"
+
+
+QUIET: Final = (Goal("extra_write_gap_ms", "≤", 100), Goal("failed_writes", "≤", 0))
+"""What an application may notice of a planned change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from e2e.bench.events import Event, figures, live_through, tell
 from e2e.bench.harness import NAMESPACE, Bench, Scenario
-from e2e.bench.results import Goal, NotMeasuredError, Result, Run, middle
-from e2e.bench.scale import QUIET
+from e2e.bench.results import QUIET, Goal, NotMeasuredError, Result, Run, middle
 from e2e.bench.subjects import VOTERS, HandWritten, Ours, Subject, create_hand_written, hand_written, ours
 from e2e.cluster.versions import EARLIER_ETCD, ETCD
 from e2e.support.kube import Kind

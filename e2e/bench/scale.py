@@ -5,13 +5,10 @@ from typing import Final
 
 from e2e.bench.events import Event, figures, live_through, tell
 from e2e.bench.harness import Bench, Scenario
-from e2e.bench.results import Goal, Result, Run
+from e2e.bench.results import QUIET, Goal, Result, Run
 from e2e.bench.subjects import VOTERS, Ours, create_hand_written, leader, ours
 
 MORE: Final = 5
-
-QUIET: Final = (Goal("extra_write_gap_ms", "≤", 100), Goal("failed_writes", "≤", 0))
-"""What an application may notice of a planned change."""
 
 
 def _out(bench: Bench) -> Result:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.support.clusters import EtcdCluster
+from e2e.support.clusters import VERSION, EtcdCluster
 from e2e.support.etcdctl import etcdctl
 from e2e.support.invariants import has_exactly
 from e2e.support.kube import Json, Kind, Kube
@@ -16,6 +16,7 @@ from e2e.support.namespaces import Namespaces
 from e2e.support.waiting import eventually, throughout
 from etcd_operator.resources.names import Identity
 from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID, MEMBER, ROLE, VOTER
+from etcd_operator.resources.pod import ETCD_CONTAINER
 
 A_NODE_EACH: Json = {
     "affinity": {
@@ -26,6 +27,9 @@ A_NODE_EACH: Json = {
         }
     }
 }
+
+OTHER_VERSION = "3.7.3"
+"""Whose image the nodes have."""
 
 ELSEWHERE = "https://203.0.113.7:2380"
 """The peer URL of a member that is not there (RFC 5737)."""
@@ -204,6 +208,47 @@ def test_somebody_elses_pod_with_the_labels_of_a_member_is_left_alone(orders: Et
     assert "Pod stranger" in orders.becomes("Blocked", "False")["message"]
     kube.delete(Kind.POD, orders.namespace, "stranger", grace_seconds=0)
     orders.becomes_healthy()
+
+
+def test_a_pod_that_somebody_gave_another_version_of_etcd_is_made_anew_with_the_accepted_one(
+    orders: EtcdCluster, kube: Kube
+) -> None:
+    before, victim = orders.identities(), orders.members()[0]
+    pod = orders.pod(victim)
+    right = _image(pod)
+    wrong = right.replace(VERSION, OTHER_VERSION)
+    kube.kubectl("set", "image", f"--namespace={orders.namespace}", f"pod/{victim}", f"{ETCD_CONTAINER}={wrong}")
+
+    def it_is_new() -> None:
+        now = orders.pod(victim)
+        assert now["metadata"]["uid"] != pod["metadata"]["uid"]
+        assert _image(now) == right
+
+    eventually(it_is_new, within=60)
+    orders.becomes_healthy()
+    assert orders.identities() == before
+    has_exactly(orders, 3)
+
+
+def test_a_claim_without_its_labels_is_not_taken_for_lost(orders: EtcdCluster, kube: Kube) -> None:
+    before, victim = orders.identities(), orders.members()[0]
+    claim = orders.claim(victim)["metadata"]
+    gone = dict.fromkeys(claim["labels"])
+    kube.patch(Kind.CLAIM, orders.namespace, victim, {"metadata": {"labels": gone}})
+    kube.delete(Kind.POD, orders.namespace, victim)
+
+    def its_labels_are_back() -> None:
+        assert orders.claim(victim)["metadata"].get("labels") == claim["labels"]
+
+    eventually(its_labels_are_back, within=30)
+    orders.becomes_healthy()
+    assert orders.identities() == before
+    has_exactly(orders, 3)
+
+
+def _image(pod: Json) -> str:
+    (container,) = pod["spec"]["containers"]
+    return str(container["image"])
 
 
 def _serves_as(orders: EtcdCluster, members: tuple[str, ...]) -> None:

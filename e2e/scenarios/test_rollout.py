@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.support.clusters import EtcdCluster
-from e2e.support.invariants import has_exactly
+from e2e.support.invariants import has_exactly, has_the_same_data_everywhere
 from e2e.support.kube import Json, Kube
 from e2e.support.namespaces import Namespaces
 from e2e.support.promises import writing
@@ -59,6 +59,7 @@ def test_a_change_reaches_every_member_in_turn_the_leader_last(orders: EtcdClust
     assert identities(orders) == ids
     assert all("--snapshot-count=5000" in arguments(pod) for pod in orders.pods())
     has_exactly(orders, 3)
+    has_the_same_data_everywhere(orders)
 
 
 def test_what_restarts_no_member_does_not(orders: EtcdCluster) -> None:
@@ -101,6 +102,7 @@ def test_a_bad_change_stops_at_the_first_member_and_taking_it_back_heals_it(
     assert identities(orders) == ids
     assert sum(uids(orders)[name] == uid for name, uid in before.items()) == 2
     has_exactly(orders, 3)
+    has_the_same_data_everywhere(orders)
 
 
 def _undone(former: Json, changed: Json) -> Json:
@@ -120,6 +122,7 @@ def test_a_change_in_the_middle_of_another_is_taken_up_at_once(orders: EtcdClust
         eventually(lambda: _all_have(orders, "--snapshot-count=7000"), within=ROLLED_WITHIN)
         orders.becomes_healthy()
     has_exactly(orders, 3)
+    has_the_same_data_everywhere(orders)
 
 
 def _all_have(orders: EtcdCluster, argument: str) -> None:

@@ -75,6 +75,7 @@ def test_an_upgrade_that_is_taken_back_in_the_middle_ends_where_it_began(orders:
         orders.change(version=OLD)
         eventually(lambda: run_on(orders, OLD), within=120)
     has_exactly(orders, 3)
+    has_the_same_data_everywhere(orders)
 
 
 def _one_runs(orders: EtcdCluster, version: str) -> None:
@@ -98,7 +99,7 @@ def test_the_minor_version_before_reaches_every_member(orders: EtcdCluster) -> N
 
 
 def _reaches_every_member(orders: EtcdCluster, version: str) -> None:
-    """Hold when no write fails meanwhile, the members are the same, and they have the same data."""
+    """Hold when writes go on meanwhile, the members are the same, and they have the same data."""
     members = orders.members()
     with writing(orders):
         orders.change(version=version)
@@ -115,3 +116,4 @@ def test_a_lower_version_that_is_taken_back_in_the_middle_leaves_the_higher_one(
         orders.change(version=MIDDLE)
         eventually(lambda: run_on(orders, MIDDLE), within=120)
     has_exactly(orders, 3)
+    has_the_same_data_everywhere(orders)

@@ -77,6 +77,7 @@ def test_the_goals_are_those_of_the_design() -> None:
         "scale-in": (Goal("ratio", "≤", 0.5), *quiet),
         "pod-deleted": (Goal("ratio", "≤", 1.5),),
         "leader-killed": (Goal("ratio", "≤", 1.2), Goal("gap_ratio", "≤", 1.2)),
+        "leader-drained": quiet,
         "volume-lost": (Goal("ratio", "≤", 2),),
         "node-lost": (Goal("ratio", "≤", 2),),
         "config-roll": (Goal("ratio", "≤", 1.6), *quiet),
