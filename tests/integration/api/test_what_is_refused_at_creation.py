@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from etcd_operator.etcd.versions import FLAGS_SINCE_3_6
+from etcd_operator.etcd.versions import NEWEST, PREFIX, SPELLINGS, Version, flags_for, knows_flag
 from tests.integration.api.objects import cluster
 from tests.integration.apiserver import RefusedError
 
@@ -140,17 +140,6 @@ REFUSED = [
     )),
     *((extra(flag), sentence) for flag, sentence in FIELDS_OF_FLAGS),
     *((extra(flag), f"spec.etcd.extraArgs: Invalid value: {flag}: {sentence}") for flag, sentence in OWNED_FLAGS),
-    (
-        {"version": "3.7.3", **extra("experimental-memory-mlock")},
-        "etcd 3.7.3 does not know the flag experimental-memory-mlock and does not start with it: write memory-mlock",
-    ),
-    *(
-        (
-            {"version": "3.5.35", **extra(flag)},
-            f"etcd 3.5.35 does not know the flag {flag} and does not start with it: write experimental-{flag}, if",
-        )
-        for flag in sorted(FLAGS_SINCE_3_6)
-    ),
     ({"tls": {"client": "On"}}, 'Unsupported value: "On"'),
     ({"tls": {"peer": "Server"}}, 'Unsupported value: "Server"'),
     *(({"pod": {field: {key: "a"}}}, OWN_KEY) for field in ("labels", "annotations") for key in (
@@ -198,6 +187,82 @@ def test_a_name_that_cannot_be_that_of_a_service_is_refused(clusters: Clusters, 
     with pytest.raises(RefusedError) as refusal:
         clusters.create(cluster(name=name))
     assert sentence in refusal.value.message
+
+
+FLAGS_BY_VERSION = [
+    pytest.param(version, flag, id=f"{version}-{flag}")
+    for version in NEWEST.values()
+    for setting in SPELLINGS
+    for flag in (setting, PREFIX + setting)
+]
+
+
+def way_out(version: Version, flag: str) -> str:
+    """What the refusal of a flag of the table says to write instead."""
+    setting = flag.removeprefix(PREFIX)
+    if instead := flags_for(setting, version):
+        return f": write {instead[0]}"
+    if not SPELLINGS[setting].plain:
+        return ": in 3.7 that is a feature gate only, and the operator sets those; remove it"
+    return ", and has no other in its place: remove it"
+
+
+@pytest.mark.parametrize(("version", "flag"), FLAGS_BY_VERSION)
+def test_a_flag_is_taken_by_the_versions_that_know_it_and_refused_for_others_with_its_successor(
+    clusters: Clusters, version: Version, flag: str
+) -> None:
+    manifest = cluster({"version": str(version), **extra(flag)})
+    if knows_flag(version, flag):
+        clusters.create(manifest)
+        return
+    with pytest.raises(RefusedError) as refusal:
+        clusters.create(manifest)
+    assert refusal.value.message.endswith(
+        f": spec.etcd.extraArgs: Invalid value: etcd {version} does not know the flag {flag} and does not start with it"
+        f"{way_out(version, flag)}"
+    )
+
+
+@pytest.mark.parametrize("version", NEWEST.values(), ids=str)
+@pytest.mark.parametrize("flag", ["experimental-no-such-flag", "experimental-max-txn-ops", "experimental-"])
+def test_an_experimental_flag_that_no_version_knows_is_refused(clusters: Clusters, version: Version, flag: str) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        clusters.create(cluster({"version": str(version), **extra(flag)}))
+    assert refusal.value.message.endswith(
+        f": spec.etcd.extraArgs: Invalid value: etcd {version} does not know the flag {flag} and does not start with it"
+        "; no version from 3.5 to 3.7 does: remove it"
+    )
+
+
+@pytest.mark.parametrize("version", NEWEST.values(), ids=str)
+@pytest.mark.parametrize(
+    ("flag", "sentence"), [(flag, sentence) for flag, sentence in OWNED_FLAGS if flag.startswith(PREFIX)]
+)
+def test_a_flag_of_the_operator_is_refused_with_one_sentence_whatever_the_version(
+    clusters: Clusters, version: Version, flag: str, sentence: str
+) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        clusters.create(cluster({"version": str(version), **extra(flag)}))
+    assert " is invalid: spec.etcd.extraArgs: " in refusal.value.message
+    assert f"{flag}: {sentence}" in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "flag", "instead"),
+    [
+        ("3.6.16", "3.7.3", "experimental-memory-mlock", {"memory-mlock": "1"}),
+        ("3.6.16", "3.5.35", "memory-mlock", {"experimental-memory-mlock": "1"}),
+        ("3.6.16", "3.7.3", "experimental-stop-grpc-service-on-defrag", {}),
+        ("3.6.16", "3.5.35", "log-format", {}),
+    ],
+)
+def test_a_change_of_the_version_is_judged_with_the_flags_that_are_there(
+    clusters: Clusters, before: str, after: str, flag: str, instead: dict[str, str]
+) -> None:
+    name = clusters.name_of(clusters.create(cluster({"version": before, **extra(flag)})))
+    with pytest.raises(RefusedError, match=f"etcd {after} does not know the flag {flag} and does not start with it"):
+        clusters.patch(name, {"spec": {"version": after}})
+    clusters.patch(name, {"spec": {"version": after, "etcd": {"extraArgs": {flag: None, **instead}}}})
 
 
 def test_every_mistake_is_named_in_one_answer(clusters: Clusters) -> None:

@@ -1,11 +1,9 @@
 """The table of `versions.py` against the binaries themselves."""
 
-import re
-
 import pytest
 
 from etcd_operator.etcd.grpc_client import GrpcEtcdClient
-from etcd_operator.etcd.versions import FLAGS_SINCE_3_6, Version, flags_of, knows_flag
+from etcd_operator.etcd.versions import Version, flags_of
 from tests.integration.etcd_servers import VERSIONS, Lab, Server, healthy, until
 
 
@@ -33,17 +31,3 @@ async def test_a_version_does_not_start_with_the_spelling_of_another(
 
         assert await until(ended) != 0
         assert "flag provided but not defined" in server.output()
-
-
-async def test_each_version_knows_the_flags_that_the_table_says(lab: Lab, version: Version) -> None:
-    server = lab.server(version, "m0")
-    server.run(["--help"])
-
-    async def told() -> str:
-        server.exit_code()
-        return server.output()
-
-    known = set(re.findall(r"^ +--([a-z0-9-]+)", await until(told), re.MULTILINE))
-    assert {flag for flag in FLAGS_SINCE_3_6 if knows_flag(version, flag)} == FLAGS_SINCE_3_6 & known
-    assert {flag for flag in known if not knows_flag(version, flag)} == set()
-    assert any(flag.startswith("experimental-") for flag in known) is knows_flag(version, "experimental-any")

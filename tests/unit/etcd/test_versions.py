@@ -1,15 +1,19 @@
 """Versions of etcd, as people write them and as each wants its flags."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from etcd_operator.etcd.versions import (
-    FLAGS_SINCE_3_6,
     GATES,
     NEWEST,
+    PREFIX,
+    SPELLINGS,
     Version,
     doubt,
+    flags_for,
     flags_of,
     knows_flag,
     needs_snapshot,
@@ -164,14 +168,61 @@ def test_every_gate_is_a_release_of_the_minor_version_before() -> None:
         ("3.6.16", "experimental-warning-apply-duration", True),
         ("3.7.3", "warning-apply-duration", True),
         ("3.7.3", "experimental-warning-apply-duration", False),
+        ("3.5.35", "experimental-warning-unary-request-duration", False),
+        ("3.6.16", "experimental-warning-unary-request-duration", True),
+        ("3.6.16", "experimental-log-format", False),
+        ("3.7.3", "stop-grpc-service-on-defrag", False),
         ("3.5.35", "max-txn-ops", True),
         ("3.7.3", "max-txn-ops", True),
+        ("3.6.16", "experimental-max-txn-ops", False),
     ],
 )
 def test_each_version_knows_flags_that_others_do_not(version: str, flag: str, *, known: bool) -> None:
     assert knows_flag(parse_version(version), flag) is known
 
 
+@pytest.mark.parametrize(
+    ("version", "setting", "flags"),
+    [
+        ("3.5.35", "memory-mlock", ("experimental-memory-mlock",)),
+        ("3.6.16", "memory-mlock", ("memory-mlock", "experimental-memory-mlock")),
+        ("3.7.3", "memory-mlock", ("memory-mlock",)),
+        ("3.7.3", "enable-lease-checkpoint", ()),
+    ],
+)
+def test_a_setting_has_another_flag_in_another_version(version: str, setting: str, flags: tuple[str, ...]) -> None:
+    assert flags_for(setting, parse_version(version)) == flags
+
+
+def taken(minor: int, *, prefixed: bool, plain: bool) -> list[str]:
+    """The settings for which this minor version has a flag with the prefix and one without it, or has not."""
+    return [
+        setting
+        for setting, spelling in sorted(SPELLINGS.items())
+        if (minor in spelling.prefixed, minor in spelling.plain) == (prefixed, plain)
+    ]
+
+
+def either(settings: list[str]) -> list[str]:
+    """The names that flags for these settings may have."""
+    return sorted(name for setting in settings for name in (setting, PREFIX + setting))
+
+
+OWN = ["compact-hash-check-enabled", "enable-v2v3", "initial-corrupt-check"]
+"""The settings with the prefix that are the operator's: the definition refuses them with another sentence."""
+
+
 def test_the_definition_refuses_the_flags_of_the_table() -> None:
-    definition = (Path(__file__).parents[3] / "crds" / "etcdcluster.yaml").read_text()
-    assert f"'^({'|'.join(sorted(FLAGS_SINCE_3_6))})$'" in definition
+    definition = yaml.safe_load((Path(__file__).parents[3] / "crds" / "etcdcluster.yaml").read_text())
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    rules = [rule for rule in schema["x-kubernetes-validations"] if rule.get("fieldPath") == ".etcd.extraArgs"]
+    lists = [
+        [taken(5, prefixed=True, plain=False), taken(6, prefixed=True, plain=False)],
+        [taken(7, prefixed=False, plain=True), taken(6, prefixed=False, plain=True)],
+        [either(taken(7, prefixed=False, plain=False))],
+        [either(taken(5, prefixed=False, plain=False))],
+        [OWN + sorted(SPELLINGS)],
+    ]
+    for expression in ("rule", "messageExpression"):
+        written = [re.findall(r"\[( ?'[^]]+)\]", rule[expression]) for rule in rules]
+        assert [[re.findall(r"'([^']+)'", names) for names in one] for one in written] == lists
