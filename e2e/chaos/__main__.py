@@ -32,7 +32,7 @@ def chaos(
     only: Annotated[list[Kind] | None, typer.Option(help="A kind of fault, and no others; may be repeated.")] = None,
     faults: Annotated[int | None, typer.Option(min=1, help="At most so many faults.")] = None,
 ) -> None:
-    """Run, print the report, write build/chaos/; exit with 1 when a promise was broken."""
+    """Run, print the report, write build/chaos/; exit as `conclude` says."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: nodes get their power back
     console = Console()
     chosen = seed or secrets.token_hex(4)
@@ -51,8 +51,20 @@ def chaos(
         result = run(arena, dealt, seconds=seconds, seed=chosen, say=say)
         results.show(console, result)
         console.print(f"written to {results.write(result)}")
+    conclude(result, seconds=seconds, chosen=bool(only) or faults is not None)
+
+
+def conclude(result: results.Result, *, seconds: int, chosen: bool) -> None:
+    """Raise typer.Exit with 1 when a promise was broken, with 2 when a long run did too little to prove any.
+
+    Whoever has `chosen` kinds of faults or their number does not ask for a proof.
+    """
     if not result.passed:
         raise typer.Exit(1)
+    little = "" if chosen else results.too_little(result, seconds=seconds)
+    if little:
+        print(f"error: too little was proved: {little}", file=sys.stderr)
+        raise typer.Exit(2)
 
 
 def main() -> None:

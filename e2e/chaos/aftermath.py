@@ -18,6 +18,9 @@ from etcd_operator.etcd.grpc_client import GrpcEtcdClient
 AT_ONCE = 32
 """How many reads of the past are under way at a time."""
 
+PASSING = ("joining", "removing", "left", "suspects", "snapshots")
+"""The fields of `status.membership` that are there only while something goes on (etcd_operator/status/document.py)."""
+
 SAME_WITHIN = 30.0
 """Seconds within which a member that lags has what the others have."""
 
@@ -35,9 +38,12 @@ def as_specified(cluster: EtcdCluster, size: int, *, within: float) -> None:
 
 
 def record_is_clean(status: Json) -> None:
-    """Raise AssertionError when a member is still recorded as on its way in or out."""
+    """Raise AssertionError when anything is recorded that is over once a cluster is whole.
+
+    That is who is on the way in or out, whose volume is to be looked at, and whether a new version is being prepared.
+    """
     record = status["membership"]
-    left = {way: record[way] for way in ("joining", "removing", "absent", "left") if record.get(way)}
+    left = {each: record[each] for each in PASSING if record.get(each)}
     assert not left, f"the record is not clean: {left}"
 
 

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
-from e2e.chaos.faults import Aim, Fault, Kind, Wait, aim
+from e2e.chaos.faults import APART, Aim, Fault, Kind, Wait, aim
 from e2e.chaos.sight import Sight
 from e2e.cluster import LocalClusterError
 from e2e.cluster.progress import readable
@@ -93,6 +94,13 @@ class Record:
                 return bool(sight.leader)
             case _:
                 return sight.whole
+
+
+def times_apart(records: Sequence[Record]) -> list[tuple[float, float]]:
+    """From when to when, on the monotonic clock, the operator could not be held to what this machine sees."""
+    return [
+        (record.done, inf if record.undone is None else record.undone) for record in records if record.kind in APART
+    ]
 
 
 @dataclass(frozen=True, slots=True)

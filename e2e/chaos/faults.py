@@ -39,6 +39,12 @@ OF_A_MEMBER = frozenset({Kind.KILL, Kind.DELETE_POD, Kind.LOSE_VOLUME})
 OF_A_NODE = frozenset({Kind.POWER_CUT, Kind.LOSE_NODE, Kind.FREEZE, Kind.ISOLATE})
 OF_THE_NETWORK = frozenset({Kind.ISOLATE, Kind.SHATTER, Kind.CUT_OPERATOR, Kind.SILENCE})
 
+APART = frozenset({Kind.FREEZE, Kind.ISOLATE, Kind.SHATTER, Kind.SILENCE})
+"""Faults in which whoever leads may not reach members that this machine reaches, or does not get on at all.
+
+Cutting off the operator is none: the other one reaches everybody, and leads from when it holds the Lease.
+"""
+
 DEAL = (
     *(Kind.KILL,) * 3, *(Kind.DELETE_POD,) * 2, *(Kind.LOSE_VOLUME,) * 2, *(Kind.POWER_CUT,) * 2, Kind.LOSE_NODE,
     Kind.FREEZE, Kind.ISOLATE, Kind.SHATTER, Kind.SCALE, *(Kind.KILL_OPERATOR,) * 3, Kind.CUT_OPERATOR, Kind.SILENCE,

@@ -94,7 +94,7 @@ class Observer:
             asked=self._kube.get(Kind.CLUSTER, namespace, name)["spec"]["replicas"],
             pods={pod["metadata"]["name"]: _pod(pod) for pod in pods},
             members=endpoints(self._kube, namespace, name),
-            operators={pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in operators if _ready(pod)},
+            operators={pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in operators if is_ready(pod)},
             holder="" if lease is None else lease["spec"].get("holderIdentity") or "",
         )
 
@@ -139,7 +139,8 @@ def _pod(pod: Json) -> MemberPod:
     )
 
 
-def _ready(pod: Json) -> bool:
+def is_ready(pod: Json) -> bool:
+    """Whether Kubernetes calls the Pod ready, and it stays."""
     conditions = pod["status"].get("conditions", ())
     ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
     return ready and "deletionTimestamp" not in pod["metadata"]

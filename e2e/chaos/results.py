@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,9 +14,20 @@ from rich.table import Table
 
 from e2e.chaos.driver import PassedOver, Record
 from e2e.chaos.faults import Kind
+from e2e.chaos.honesty import Verdict
 from e2e.chaos.operations import Operation, Outcome, Verb, Violation, gaps
 
 FOLDER = Path(__file__).parents[2] / "build" / "chaos"
+
+LONG = 600
+"""Seconds from which on a run is expected to do as much as it can."""
+
+FAULTS_A_MINUTE = 2
+COMPARISONS_A_MINUTE = 20
+"""What a long run proves something with, at the least."""
+
+SHOWN = 10
+"""How many contradictions are told that stood for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,7 @@ class Result:
     operations: Sequence[Operation]
     whole_after: float | None
     violations: Sequence[Violation]
+    honesty: Verdict
 
     @property
     def passed(self) -> bool:
@@ -86,6 +99,15 @@ class Result:
             "longest_gap_seconds": None if self.longest_gap is None else _rounded(self.longest_gap),
             "operations": self.by_outcome(),
             "writes_checked": self.writes_checked,
+            "status_comparisons": self.honesty.compared,
+            "status_contradictions": [
+                {
+                    "contradiction": each.contradiction,
+                    "since": _rounded(each.since - zero),
+                    "seconds": _rounded(each.seconds),
+                }
+                for each in self.honesty.lasting[:SHOWN]
+            ],
             "violations": [
                 {"promise": each.promise, "operations": [str(operation) for operation in each.operations]}
                 for each in self.violations
@@ -96,6 +118,24 @@ class Result:
                 for each in self.passed_over
             ],
         }
+
+
+def too_little(result: Result, *, seconds: int) -> str:
+    """Say what a run that was to last so many seconds did too little of to prove anything; empty if nothing.
+
+    A short one is only a try.
+    """
+    if seconds < LONG:
+        return ""
+    wanted = {
+        "faults": (len(result.records), ceil(seconds * FAULTS_A_MINUTE / 60)),
+        "comparisons of the status": (result.honesty.compared, ceil(seconds * COMPARISONS_A_MINUTE / 60)),
+    }
+    return "; ".join(
+        f"{done} {what} in {seconds} s, at least {least} are wanted"
+        for what, (done, least) in wanted.items()
+        if done < least
+    )
 
 
 def write(result: Result, folder: Path = FOLDER) -> Path:
@@ -115,13 +155,19 @@ def show(console: Console, result: Result) -> None:
     gap = "none" if result.longest_gap is None else f"{result.longest_gap:.2f} s"
     console.print(f"seed {result.seed}: {len(result.records)} faults in {result.seconds:.0f} s; whole: {whole}")
     console.print(f"longest gap between acknowledged writes: {gap}; writes checked: {result.writes_checked}")
+    console.print(
+        f"comparisons of the status with etcd: {result.honesty.compared}; "
+        f"longest contradiction: {result.honesty.longest:.1f} s"
+    )
     for each in result.violations:
         console.print(f"VIOLATED: {each.promise}", style="bold red", markup=False)
         for operation in each.operations:
             console.print(f"  {operation}", markup=False)
     if result.passed:
+        honest = "the status did not lie, " if result.honesty.compared else ""
         console.print(
-            "nothing acknowledged was lost, the history is linearizable, the cluster is as specified", style="green"
+            f"nothing acknowledged was lost, the history is linearizable, {honest}the cluster is as specified",
+            style="green",
         )
 
 

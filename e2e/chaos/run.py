@@ -5,16 +5,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from e2e.chaos import linearizable, revisions
+from e2e.chaos import honesty, linearizable, revisions
 from e2e.chaos.aftermath import as_specified, lost, read_all
 from e2e.chaos.client import Client
-from e2e.chaos.driver import Driver
+from e2e.chaos.driver import Driver, times_apart
 from e2e.chaos.faults import BASE, REPLACE_AFTER, Fault
 from e2e.chaos.observer import Observer
 from e2e.chaos.operations import Operation, Violation
 from e2e.chaos.results import Result
 from e2e.chaos.tools import Tools
 from e2e.chaos.traffic import Order, Traffic
+from e2e.chaos.witness import Witness
 from e2e.cluster import Cluster
 from e2e.support.clusters import EtcdCluster
 from e2e.support.etcd import endpoints
@@ -61,7 +62,8 @@ def run(arena: Arena, faults: Iterator[Fault], *, seconds: float, seed: str, say
     order = Order(str(target.kube.kubeconfig), target.namespace, target.name, KEYS, RATE, CLIENTS, seed)
     tools = Tools(arena.cluster, arena.operator, target)
     try:
-        with Observer(target.kube, target.namespace, target.name) as observer, Traffic(order) as traffic:
+        about = target.kube, target.namespace, target.name
+        with Observer(*about) as observer, Witness(*about) as witness, Traffic(order) as traffic:
             _more_writes(traffic, within=30)
             began = time.monotonic()
             driver = Driver(tools, observer, faults, arena.cluster.nodes, say)
@@ -73,6 +75,7 @@ def run(arena: Arena, faults: Iterator[Fault], *, seconds: float, seed: str, say
         tools.restore()
     operations = list(traffic.so_far())
     found += _proofs(target, operations)
+    verdict = honesty.judge(witness.comparisons(), times_apart(driver.records))
     return Result(
         seed=seed,
         seconds=ended - began,
@@ -80,7 +83,8 @@ def run(arena: Arena, faults: Iterator[Fault], *, seconds: float, seed: str, say
         passed_over=tuple(driver.passed_over),
         operations=tuple(operations),
         whole_after=whole_after,
-        violations=tuple(found),
+        violations=(*found, *verdict.lies),
+        honesty=verdict,
     )
 
 

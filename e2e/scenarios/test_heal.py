@@ -16,10 +16,12 @@ from e2e.support.invariants import has_exactly
 from e2e.support.kube import Kind, Kube
 from e2e.support.namespaces import Namespaces
 from e2e.support.nodes import signal_container
+from e2e.support.operator import Operator
 from e2e.support.service import service
 from e2e.support.waiting import eventually, throughout
 from e2e.support.writer import Writer
 from etcd_operator.etcd.errors import EtcdError
+from etcd_operator.observe.etcd import DEADLINE
 from etcd_operator.resources.pod import ETCD_CONTAINER
 
 REPLACE_AFTER = 15
@@ -33,6 +35,12 @@ REPLACED_WITHIN = 90.0
 
 KEPT_FOR = REPLACE_AFTER + 10.0
 """Seconds after which a member that were taken for lost would be on its way out."""
+
+TOLD_WITHIN = 10.0 + DEADLINE
+"""Seconds after which the status must not call a member alive that does not answer the operator."""
+
+LEADS_WITHIN = 30.0
+"""Seconds within which another operator leads when the node of the first one is off: its Lease lasts for ten."""
 
 RECOVERY = {"replaceAfter": f"{REPLACE_AFTER}s"}
 
@@ -188,7 +196,7 @@ def test_a_member_on_a_cordoned_node_is_not_lost(orders: EtcdCluster, kube: Kube
 
 @pytest.mark.usefixtures("powered")
 def test_the_member_of_a_lost_node_is_replaced_and_its_old_data_does_not_rejoin_with_the_node(
-    orders: EtcdCluster, cluster: Cluster, kube: Kube
+    orders: EtcdCluster, cluster: Cluster, kube: Kube, operator: Operator
 ) -> None:
     before = identities(orders)
     victim, node = next(
@@ -198,7 +206,11 @@ def test_the_member_of_a_lost_node_is_replaced_and_its_old_data_does_not_rejoin_
     )
     volume, pod = Volume.of(cluster, kube, orders.claim(victim)), orders.pod(victim)["metadata"]["uid"]
     with writing(orders, prefix="node"):
+        led, from_there = operator.holder(), _leads_from(operator, node)
         cluster.power_off(node)
+        if from_there:
+            eventually(lambda: _another_leads(operator, led), within=LEADS_WITHIN)
+        eventually(lambda: _are_not_called_alive(orders, [victim]), within=TOLD_WITHIN)
         becomes_replaced(orders, victim, before=before, within=NODE_GRACE + REPLACE_AFTER + REPLACED_WITHIN)
         after = identities(orders)
         cluster.power_on(node)
@@ -234,6 +246,12 @@ def test_a_majority_that_is_lost_while_the_survivor_is_behind_is_told_and_nothin
     survivor = a_follower(orders)
     lost = [member for member in orders.members() if member != survivor]
     latched = orders.status()["clusterID"]
+
+    def the_loss_is_not_denied() -> None:
+        _are_not_called_alive(orders, lost)
+        for kind in ("Quorate", "Available"):
+            assert orders.condition(kind)["status"] != "True", f"{kind} is still True"
+
     with orders.etcd() as etcd:
         etcd.put("behind", "so far")
         eventually(lambda: _has(orders, survivor, "behind"), within=10)
@@ -248,6 +266,7 @@ def test_a_majority_that_is_lost_while_the_survivor_is_behind_is_told_and_nothin
                 kube.delete(Kind.POD, orders.namespace, member, grace_seconds=1)
             eventually(lambda: _is_the_only_one(orders, survivor), within=60)
             eventually(lambda: _are_silent(etcd, lost), within=30)
+            eventually(the_loss_is_not_denied, within=TOLD_WITHIN)
 
     def it_is_told() -> None:
         status = orders.status()
@@ -333,6 +352,27 @@ def _are_silent(etcd: Etcd, members: list[str]) -> None:
         except EtcdError:
             continue
         raise AssertionError(f"{member} still answers")
+
+
+def _leads_from(operator: Operator, node: str) -> bool:
+    """Whether the operator that leads runs on this node."""
+    leader = operator.leader()
+    return any(pod["metadata"]["name"] == leader and pod["spec"].get("nodeName") == node for pod in operator.pods())
+
+
+def _another_leads(operator: Operator, before: str) -> None:
+    assert operator.holder() not in {"", before}, f"{before} is off, and no other operator leads"
+
+
+def _are_not_called_alive(orders: EtcdCluster, dead: list[str]) -> None:
+    status = orders.status()
+    assert status["ready"] != "3/3"
+    for member in status["members"]:
+        if member["name"] in dead:
+            assert member["phase"] != "Healthy", f"{member['name']} is called healthy"
+            assert not member.get("leader"), f"{member['name']} is said to lead"
+    assert status.get("leader") not in dead, f"{status['leader']} is said to lead"
+    assert orders.condition("Degraded")["status"] != "False", "nobody is said to be missing"
 
 
 def _make_the_operator_look(orders: EtcdCluster) -> None:

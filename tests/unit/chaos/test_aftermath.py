@@ -10,7 +10,11 @@ from e2e.chaos.aftermath import AT_ONCE, lost, read_all, record_is_clean, same_d
 from e2e.chaos.client import Client, Found
 from e2e.chaos.operations import Operation
 from etcd_operator.etcd.client import Endpoint, EtcdClient, KeyspaceHash, Status
+from etcd_operator.observation import Departure, Leaver, Record, Removal, Suspect
+from etcd_operator.plan.model import Plan
+from tests.builders import an_observation
 from tests.unit.chaos.histories import write
+from tests.unit.status.write import status_of
 
 ONE, OTHER = (Endpoint(name, f"10.0.0.{number}:2379", None) for number, name in enumerate(("one", "other"), start=1))
 
@@ -103,14 +107,25 @@ async def test_different_hashes_are_told_with_the_members() -> None:
         await same_data(cast("EtcdClient", Members({"one": 5, "other": 6})), (ONE, OTHER))
 
 
-@pytest.mark.parametrize("record", [{"members": ["a"]}, {"members": ["a"], "joining": [], "left": []}])
-def test_a_record_of_members_alone_is_clean(record: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "record",
+    [{"members": ["a"]}, {"members": ["a"], "joining": [], "left": []}, {"members": ["a"], "version": "3.6.16"}],
+)
+def test_a_record_of_members_and_what_they_run_is_clean(record: dict[str, Any]) -> None:
     record_is_clean({"membership": record})
 
 
-@pytest.mark.parametrize(
-    "way", [{"joining": ["b"]}, {"removing": {"member": "a"}}, {"absent": "a"}, {"left": [{"name": "a"}]}]
-)
-def test_somebody_on_the_way_in_or_out_is_told(way: dict[str, Any]) -> None:
-    with pytest.raises(AssertionError, match=next(iter(way))):
-        record_is_clean({"membership": {"members": ["a"], **way}})
+LEFT = {
+    "joining": Record(members=("a",), joining=("b",)),
+    "removing": Record(members=("a",), removing=Removal("a", Departure.NODE_LOST, "its node is away")),
+    "left": Record(members=("a",), left=(Leaver("b", keep_claim=False),)),
+    "suspects": Record(members=("a",), suspects=(Suspect("a", "uid"),)),
+    "snapshots": Record(members=("a",), snapshots=True),
+}
+
+
+@pytest.mark.parametrize(("what", "record"), LEFT.items())
+def test_what_the_operator_records_only_for_a_while_is_told(what: str, record: Record) -> None:
+    status = status_of(an_observation(), Plan("Stable", "everything is as specified", record))
+    with pytest.raises(AssertionError, match=what):
+        record_is_clean(status)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import pytest
 
-from e2e.chaos.driver import GIVEN_UP_AFTER, UNFIT_AFTER, Driver, Record
+from e2e.chaos.driver import GIVEN_UP_AFTER, UNFIT_AFTER, Driver, Record, times_apart
 from e2e.chaos.faults import Aim, Fault, Kind
 from e2e.chaos.sight import MemberPod, Sight
 from e2e.support.kube import KubeError
@@ -194,3 +195,10 @@ def test_a_killed_operator_has_recovered_when_another_process_leads() -> None:
 def test_a_lost_node_is_counted_from_its_loss() -> None:
     aimed = Aim(fault(1, Kind.LOSE_NODE, seconds=60.0), node="two")
     assert Record(aimed, "", done=10.0, undone=70.0, recovered=65.0).recovery == 55.0
+
+
+def test_the_operator_is_not_held_to_account_while_it_may_not_reach_whom_we_reach() -> None:
+    kinds = (Kind.KILL, Kind.ISOLATE, Kind.CUT_OPERATOR, Kind.LOSE_NODE, Kind.FREEZE, Kind.SILENCE, Kind.SHATTER)
+    records = [Record(Aim(fault(1, kind)), "", float(done), undone=done + 5.0) for done, kind in enumerate(kinds)]
+    assert times_apart(records) == [(1.0, 6.0), (4.0, 9.0), (5.0, 10.0), (6.0, 11.0)]
+    assert times_apart([replace(records[1], undone=None)]) == [(1.0, inf)]

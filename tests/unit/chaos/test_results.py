@@ -9,8 +9,9 @@ from rich.console import Console
 
 from e2e.chaos.driver import PassedOver, Record
 from e2e.chaos.faults import Aim, Fault, Kind
+from e2e.chaos.honesty import Lasting, Verdict
 from e2e.chaos.operations import Operation, Outcome, Violation
-from e2e.chaos.results import Result, show, write
+from e2e.chaos.results import LONG, SHOWN, Result, show, too_little, write
 from tests.unit.chaos.histories import read
 from tests.unit.chaos.histories import write as written
 
@@ -36,6 +37,7 @@ RESULT = Result(
     operations=(*WRITES, read("110.0", 111, 112), written("u", 120, 121, Outcome.UNKNOWN)),
     whole_after=3.25,
     violations=(),
+    honesty=Verdict(compared=24, lasting=(Lasting("it is said to be well, and is not", 101.7, 6.25),)),
 )
 
 
@@ -97,3 +99,46 @@ def test_a_kept_promise_is_said() -> None:
 
 def test_a_run_without_writes_says_so() -> None:
     assert "acknowledged writes: none" in shown(replace(RESULT, operations=(), whole_after=None))
+
+
+def test_it_is_told_how_often_the_status_was_compared_and_what_it_said_for_how_long_that_was_not_so(
+    tmp_path: Path,
+) -> None:
+    assert "comparisons of the status with etcd: 24; longest contradiction: 6.2 s" in shown(RESULT)
+    document = json.loads(write(RESULT, tmp_path).read_text())
+    assert document["status_comparisons"] == 24
+    assert document["status_contradictions"] == [
+        {"contradiction": "it is said to be well, and is not", "since": 2.2, "seconds": 6.25}
+    ]
+
+
+def test_nothing_is_said_of_a_status_that_was_never_compared() -> None:
+    assert "the status did not lie" in shown(RESULT)
+    assert "the status did not lie" not in shown(replace(RESULT, honesty=Verdict(compared=0)))
+
+
+def test_only_the_longest_contradictions_are_in_the_report() -> None:
+    many = Verdict(24, tuple(Lasting(str(number), 100.0, 9.0) for number in range(SHOWN + 1)))
+    told = replace(RESULT, honesty=many).document()["status_contradictions"]
+    assert [each["contradiction"] for each in told] == [str(number) for number in range(SHOWN)]
+
+
+def a_run(*, faults: int, comparisons: int) -> Result:
+    records = tuple(record(number, Kind.KILL, 100.0 + number, None) for number in range(faults))
+    return replace(RESULT, records=records, honesty=Verdict(comparisons))
+
+
+def test_half_an_hour_needs_sixty_faults_and_six_hundred_comparisons() -> None:
+    assert not too_little(a_run(faults=60, comparisons=600), seconds=1800)
+    assert too_little(a_run(faults=59, comparisons=600), seconds=1800) == (
+        "59 faults in 1800 s, at least 60 are wanted"
+    )
+    assert too_little(a_run(faults=60, comparisons=599), seconds=1800) == (
+        "599 comparisons of the status in 1800 s, at least 600 are wanted"
+    )
+
+
+def test_ten_minutes_need_twenty_faults_and_less_is_only_a_try() -> None:
+    assert "at least 20" in too_little(a_run(faults=19, comparisons=600), seconds=LONG)
+    assert "at least 21" in too_little(a_run(faults=20, comparisons=600), seconds=LONG + 1)
+    assert not too_little(a_run(faults=0, comparisons=0), seconds=LONG - 1)
