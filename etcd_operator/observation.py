@@ -72,9 +72,9 @@ class Pod:
     to list it. `asks` are the peer URLs that it asks there. `first_start` is whether it may start on an empty volume,
     `pulled` whether it gets etcd's image before its start check runs, `looks` whether it has one, `lived` whether its
     etcd has ever run, `just_ended` whether it does not at this moment and the kubelet has not said how long it waits
-    before it starts it again, `restarts` how often it did. `image` is etcd's, `edited` whether somebody has changed the Pod's spec since it was made, as
-    Kubernetes tells from 1.33 on. `pending_since` is since when no node has taken it, `dismissed` since when clients
-    are sent elsewhere because its member is about to leave.
+    before it starts it again, `restarts` how often it did. `image` is etcd's, `edited` whether somebody has changed the
+    Pod's spec since it was made, as Kubernetes tells from 1.33 on. `pending_since` is since when no node has taken it,
+    `dismissed` since when clients are sent elsewhere because its member is about to leave.
     """
 
     meta: Meta
