@@ -13,6 +13,8 @@ from e2e.support.kube import Kube
 from e2e.support.namespaces import Namespaces
 from e2e.support.operator import Operator
 
+REMAINING = pytest.StashKey[list[tuple[str, str]]]()
+
 ORDER = (
     "test_four_lines",
     "test_refused_changes",
@@ -119,9 +121,19 @@ def operator(cluster: Cluster, kube: Kube) -> Operator:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def namespaces(kube: Kube) -> Namespaces:
-    """Where scenarios get their namespaces from."""
-    return Namespaces(kube)
+def namespaces(kube: Kube, operator: Operator, pytestconfig: pytest.Config) -> Iterator[Namespaces]:
+    """Where scenarios get their namespaces from; those that do not go away are told of in the summary."""
+    namespaces = Namespaces(kube)
+    yield namespaces
+    if remaining := namespaces.remaining():
+        pytestconfig.stash[REMAINING] = list(report.sections(kube, operator, remaining))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show which namespaces did not go away, and what is in them."""
+    for title, text in terminalreporter.config.stash.get(REMAINING, ()):
+        terminalreporter.section(f"not gone: {title}")
+        terminalreporter.write_line(text)
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 Applications write all the time; afterwards everything that they were promised is there.
 """
 
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import pytest
 
+from deploy.render import NAMESPACE
 from e2e.cluster import Cluster, LocalClusterError
 from e2e.support.clusters import VERSION, EtcdCluster
 from e2e.support.damage import Volume, stopped, without_peers
@@ -16,11 +18,12 @@ from e2e.support.invariants import has_exactly
 from e2e.support.kube import Kind, Kube
 from e2e.support.namespaces import Namespaces
 from e2e.support.nodes import signal_container
-from e2e.support.operator import Operator
+from e2e.support.operator import LEASE, Operator
 from e2e.support.service import service
 from e2e.support.waiting import eventually, throughout
 from e2e.support.writer import Writer
 from etcd_operator.etcd.errors import EtcdError
+from etcd_operator.lease import HIGHEST
 from etcd_operator.observe.etcd import DEADLINE
 from etcd_operator.resources.pod import ETCD_CONTAINER
 
@@ -239,8 +242,9 @@ def test_every_node_loses_power_after_all_first_members_were_replaced(
         eventually(lambda: comes_back(orders, before=before), within=180, every=1)
 
 
+@pytest.mark.parametrize("dies", [False, True], ids=["the operator sees it", "the operator dies before"])
 def test_a_majority_that_is_lost_while_the_survivor_is_behind_is_told_and_nothing_goes_on(
-    kube: Kube, cluster: Cluster, namespace: str
+    kube: Kube, cluster: Cluster, operator: Operator, namespace: str, *, dies: bool
 ) -> None:
     orders = EtcdCluster(kube, namespace).apply(recovery=RECOVERY).becomes_healthy()
     survivor = a_follower(orders)
@@ -259,13 +263,14 @@ def test_a_majority_that_is_lost_while_the_survivor_is_behind_is_told_and_nothin
         with without_peers(cluster, orders.pod(survivor)):
             highest = max(etcd.put(f"ahead/{number}", "acknowledged", member=lost[0]) for number in range(200))
             _make_the_operator_look(orders)
-            for member in lost:
-                kube.delete(Kind.CLAIM, orders.namespace, member)
-            # Not at once: a Pod that is gone by force may leave a process that still tells the survivor everything.
-            for member in lost:
-                kube.delete(Kind.POD, orders.namespace, member, grace_seconds=1)
-            eventually(lambda: _is_the_only_one(orders, survivor), within=60)
-            eventually(lambda: _are_silent(etcd, lost), within=30)
+            with _nobody_leads(kube, operator, orders, highest) if dies else nullcontext():
+                for member in lost:
+                    kube.delete(Kind.CLAIM, orders.namespace, member)
+                # Not at once: a Pod that is gone by force may leave a process that still tells the survivor everything.
+                for member in lost:
+                    kube.delete(Kind.POD, orders.namespace, member, grace_seconds=1)
+                eventually(lambda: _is_the_only_one(orders, survivor), within=60)
+                eventually(lambda: _are_silent(etcd, lost), within=30)
             eventually(the_loss_is_not_denied, within=TOLD_WITHIN)
 
     def it_is_told() -> None:
@@ -290,6 +295,20 @@ def test_a_majority_that_is_lost_while_the_survivor_is_behind_is_told_and_nothin
 
     eventually(it_is_told, within=60)
     throughout(nothing_goes_on, seconds=20, every=1)
+
+
+@contextmanager
+def _nobody_leads(kube: Kube, operator: Operator, orders: EtcdCluster, highest: int) -> Iterator[None]:
+    """Who knows of the `highest` revision is killed, and who leads afterwards has seen nobody but the survivor."""
+
+    def it_is_left_to_the_next_leader() -> None:
+        kept = json.loads(kube.get(Kind.LEASE, NAMESPACE, LEASE)["metadata"]["annotations"][HIGHEST])
+        assert kept[orders.uid()][0] == highest, f"the Lease says {kept}"
+
+    eventually(it_is_left_to_the_next_leader, within=10)
+    operator.signal(operator.leader(), "SIGKILL")
+    with operator.down():
+        yield
 
 
 def test_a_member_that_is_killed_again_and_again_or_has_no_image_keeps_its_data(
