@@ -1,15 +1,19 @@
-"""Which replica leads: one Lease of at most ten seconds, held by writing to it in time."""
+"""Which replica leads: one Lease of at most ten seconds, held by writing to it in time.
+
+What a leader must leave to the next one goes with these writes, in an annotation.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from etcd_operator.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from etcd_operator.api import GROUP
+from etcd_operator.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, Refused
 from etcd_operator.kube.port import Precondition
 from etcd_operator.resources.kinds import Kind
 
@@ -24,7 +28,23 @@ DURATION = 10.0
 RENEW_EVERY = 2.0
 """Seconds between two renewals: four may fail before leadership ends."""
 
+HIGHEST = f"{GROUP}/highest"
+"""The annotation with what a leader leaves to the next one: the highest revision that was seen of each cluster."""
+
+ROOM = 200 * 1024
+"""Bytes of it at most, for about 1,500 clusters: Kubernetes allows 256 KiB for all annotations of an object."""
+
 log = structlog.get_logger()
+
+
+class Handover(Protocol):
+    """What a leader leaves to the next one, who leads without it as well."""
+
+    def text(self, *, room: int) -> tuple[str, int]:
+        """As much of it as `room` bytes can take, and the number of clusters for which there was no room."""
+
+    def take_over(self, text: str) -> None:
+        """Learn what another leader's `text` tells. Raises ValueError, and learns nothing, if no leader wrote it so."""
 
 
 def uptime() -> float:
@@ -33,18 +53,30 @@ def uptime() -> float:
 
 
 class Leadership:
-    """One replica's hold on the Lease. `identity` must be unique for each process, not only for each Pod."""
+    """One replica's hold on the Lease. `identity` must be unique for each process, not only for each Pod.
+
+    `handover` has learned what the last leader left when this one begins to lead, and goes with each renewal.
+    """
 
     def __init__(
-        self, kube: Kube, *, namespace: str, name: str, identity: str, clock: Callable[[], float] = uptime
+        self,
+        kube: Kube,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        handover: Handover,
+        clock: Callable[[], float] = uptime,
     ) -> None:
         self._kube = kube
         self._namespace = namespace
         self._name = name
         self._identity = identity
+        self._handover = handover
         self._clock = clock
         self._valid_until = 0.0
         self._seen: tuple[str, float] = ("", 0.0)
+        self._left_out = 0
 
     def remaining(self) -> float:
         """Seconds for which no other replica can lead; 0 or less when this one does not."""
@@ -90,6 +122,8 @@ class Leadership:
         if spec.get("holderIdentity") != self._identity:
             patch |= {"acquireTime": now, "leaseTransitions": spec.get("leaseTransitions", 0) + 1}
             log.info("taking the Lease over", holder=spec.get("holderIdentity"))
+            # Before the write, whose answer may be lost; and it succeeds only on the Lease that was read.
+            self._take_over(lease)
         try:
             await self._write(lease, patch)
         except Conflict:
@@ -116,7 +150,29 @@ class Leadership:
     async def _write(self, lease: Json, spec: Json) -> None:
         meta = lease["metadata"]
         held = Precondition(meta["uid"], meta["resourceVersion"])
-        await self._kube.patch(Kind.LEASE, self._namespace, self._name, {"spec": spec}, precondition=held)
+        kept: Json = {"metadata": {"annotations": {HIGHEST: self._text()}}}
+        try:
+            await self._kube.patch(Kind.LEASE, self._namespace, self._name, {"spec": spec} | kept, precondition=held)
+        except Refused as error:
+            # Others' annotations may leave no room for this one, or somebody's policy forbids it: leading matters more.
+            log.warning("the Lease is written without its annotation", annotation=HIGHEST, error=error.message)
+            await self._kube.patch(Kind.LEASE, self._namespace, self._name, {"spec": spec}, precondition=held)
+
+    def _text(self) -> str:
+        text, left_out = self._handover.text(room=ROOM)
+        if left_out and not self._left_out:
+            log.warning("the Lease has no room for the highest revision seen of every cluster", left_out=left_out)
+        self._left_out = left_out
+        return text
+
+    def _take_over(self, lease: Json) -> None:
+        text = (lease["metadata"].get("annotations") or {}).get(HIGHEST)
+        if text is None:
+            return
+        try:
+            self._handover.take_over(text)
+        except ValueError as error:
+            log.warning("an annotation of the Lease is ignored", annotation=HIGHEST, why=str(error))
 
     def _run_out(self, lease: Json) -> bool:
         """Whether another's Lease stood unchanged for its whole duration, by our own clock: none are compared."""

@@ -29,6 +29,7 @@ from etcd_operator.metrics import Metrics
 from etcd_operator.reconcile import Reconciler
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import CLUSTER
+from etcd_operator.status.memory import HighestSeen, Memory
 from etcd_operator.workers import Workers
 
 if TYPE_CHECKING:
@@ -75,12 +76,14 @@ async def run(settings: Settings) -> None:
 
     Raises what ended the watches or the leadership, if that was not a signal: the process must end with it.
     """
-    metrics, watching, stop_watching = Metrics(), asyncio.Event(), asyncio.Event()
+    metrics, ever, watching, stop_watching = Metrics(), HighestSeen(), asyncio.Event(), asyncio.Event()
     # kopf would make one from the name of the user, which the operator's image does not have.
     identity: Any = f"{os.environ.get('POD_NAME', os.uname().nodename)}_{secrets.token_hex(4)}"
     async with connect(on_call=metrics.on_call) as kube:
-        lease = Leadership(kube, namespace=settings.lease_namespace, name=settings.lease_name, identity=identity)
-        workers = _workers(kube, lease, settings, metrics, identity)
+        lease = Leadership(
+            kube, namespace=settings.lease_namespace, name=settings.lease_name, identity=identity, handover=ever
+        )
+        workers = _workers(kube, lease, ever, settings, metrics, identity)
         async with serve(settings.http_port, registry=metrics.registry, ready=watching):
             await _wait_for_definition(kube, settings)
             leading = asyncio.create_task(_lead(lease, workers, metrics), name="leadership")
@@ -136,16 +139,26 @@ async def _wait_for_definition(kube: KubeClient, settings: Settings) -> None:
         await asyncio.sleep(2)
 
 
-def _workers(kube: KubeClient, lease: Leadership, settings: Settings, metrics: Metrics, identity: str) -> Workers:
+def _workers(
+    kube: KubeClient, lease: Leadership, ever: HighestSeen, settings: Settings, metrics: Metrics, identity: str
+) -> Workers:
     fenced = FencedKube(kube, remaining=lease.remaining, deadline=CALL_TIMEOUT)
     recorder = Recorder(fenced, identity)
 
     def start(namespace: str, name: str) -> Reconciler:
         return Reconciler(
-            fenced, GrpcEtcdClient(), recorder, metrics, settings.gate, namespace, name, remaining=lease.remaining
+            fenced,
+            GrpcEtcdClient(),
+            recorder,
+            metrics,
+            settings.gate,
+            namespace,
+            name,
+            remaining=lease.remaining,
+            memory=Memory(ever),
         )
 
-    return Workers(fenced, start=start, namespaces=settings.namespaces, metrics=metrics)
+    return Workers(fenced, start=start, namespaces=settings.namespaces, metrics=metrics, keep=ever.keep)
 
 
 async def _lead(lease: Leadership, workers: Workers, metrics: Metrics) -> None:

@@ -53,8 +53,8 @@ def _entropy() -> bytes:
 class Reconciler:
     """The passes of one cluster. `remaining` are the seconds left on the Lease.
 
-    Between two passes it remembers only what was refused and what members last said, to tell of it and to wait longer.
-    Nothing is decided from that memory: a new process plans the same from what it sees.
+    Between two passes it remembers only what was refused and, in `memory`, what members last said, to tell of it and to
+    wait longer. Nothing is decided from that: a new process plans the same from what it sees.
     """
 
     kube: Kube
@@ -68,8 +68,8 @@ class Reconciler:
     clock: Callable[[], datetime] = _now
     entropy: Callable[[], bytes] = _entropy
     timer: Callable[[], float] = time.monotonic
+    memory: Memory = field(default_factory=Memory)
     _patience: Patience = field(default_factory=Patience)
-    _memory: Memory = field(default_factory=Memory)
     _nodes: Nodes = field(default_factory=Nodes)
     _leader: int = 0
 
@@ -84,7 +84,7 @@ class Reconciler:
         )
         decision = plan(seen, gate=self.gate, entropy=self.entropy())
         self._patience.keep({_key(step) for step in decision.steps})
-        self._memory.learn(seen)
+        self.memory.learn(seen)
         blocked = (*self._patience.blocks(self.timer()), *decision.blocked)
         self._measure(seen, blocked)
         await self._write_status(seen, decision, blocked)
@@ -110,7 +110,7 @@ class Reconciler:
     async def _write_status(self, seen: Observation, decision: Plan, blocked: tuple[Blocked, ...]) -> None:
         """Intention before mutation: the record stands in the status before the first step that relies on it."""
         changes = document.patch(
-            seen.cluster.status, document.build(seen, decision, blocked=blocked, memory=self._memory)
+            seen.cluster.status, document.build(seen, decision, blocked=blocked, memory=self.memory)
         )
         if not changes:
             return

@@ -14,7 +14,7 @@ from etcd_operator.kube.errors import KubeError, NotFound
 from etcd_operator.resources.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from etcd_operator.kube.port import Kube
     from etcd_operator.metrics import Metrics
@@ -48,15 +48,25 @@ class _Worker:
 
 
 class Workers:
-    """The running loops, one for each cluster, while this replica leads."""
+    """The running loops, one for each cluster, while this replica leads.
+
+    `keep` is told the UIDs of all clusters whenever all were listed: what is kept of others can go.
+    """
 
     def __init__(
-        self, kube: Kube, *, start: Callable[[str, str], Pass], namespaces: tuple[str, ...], metrics: Metrics
+        self,
+        kube: Kube,
+        *,
+        start: Callable[[str, str], Pass],
+        namespaces: tuple[str, ...],
+        metrics: Metrics,
+        keep: Callable[[Container[str]], None],
     ) -> None:
         self._kube = kube
         self._start = start
         self._namespaces = namespaces or (None,)
         self._metrics = metrics
+        self._keep = keep
         self._workers: dict[tuple[str, str], _Worker] = {}
         self._leading = False
 
@@ -86,14 +96,21 @@ class Workers:
             self._workers.clear()
 
     async def _resync(self) -> None:
+        uids: set[str] = set()
+        all_listed = True
         for namespace in self._namespaces:
             try:
                 for body in await self._kube.list(Kind.CLUSTER, namespace):
-                    key = (body["metadata"]["namespace"], body["metadata"]["name"])
+                    about = body["metadata"]
+                    uids.add(about["uid"])
+                    key = (about["namespace"], about["name"])
                     if key not in self._workers:
                         self.wake(*key)
             except KubeError as error:
                 log.warning("the clusters could not be listed", namespace=namespace, error=error.message)
+                all_listed = False
+        if all_listed:
+            self._keep(uids)
 
     async def _run(self, namespace: str, name: str) -> None:
         structlog.contextvars.bind_contextvars(namespace=namespace, cluster=name)

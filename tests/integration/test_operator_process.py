@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from etcd_operator.lease import HIGHEST
 from tests.integration.apiserver import ApiServer, Json, RefusedError
 from tests.integration.operator_process import OperatorProcess, eventually, operator
 
@@ -25,6 +26,9 @@ COORDINATION = "/apis/coordination.k8s.io/v1"
 LEADING, CALLS = "etcd_operator_leading", "etcd_operator_api_calls_total"
 AWAY_SECONDS = 65.0
 """Longer than kopf's own patience, and than the Lease by far."""
+
+MOST_ANNOTATIONS = 256 * 1024
+"""Bytes that Kubernetes allows for all annotations of an object together, their names included."""
 
 API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 BROKEN: Json = {
@@ -96,6 +100,18 @@ class Place:
         """Who holds the Lease, if anybody."""
         leases = self.server.request("GET", self.path("leases", api=COORDINATION))["items"]
         return next((lease["spec"].get("holderIdentity") or "" for lease in leases), "")
+
+    def make_lease(self, annotations: Json) -> None:
+        """Make the Lease, which nobody holds, as a leader or somebody else has left it."""
+        body = {"apiVersion": COORDINATION.removeprefix("/apis/"), "kind": "Lease"}
+        metadata = {"name": "etcd-operator", "annotations": annotations}
+        self.server.request("POST", self.path("leases", api=COORDINATION), {**body, "metadata": metadata, "spec": {}})
+
+    def left(self) -> str | None:
+        """What the Lease has of revisions for the next leader."""
+        lease = self.server.request("GET", self.path("leases", "etcd-operator", api=COORDINATION))
+        found: str | None = lease["metadata"].get("annotations", {}).get(HIGHEST)
+        return found
 
     def waits(self) -> bool:
         """Whether all is done that can be where no kubelet runs: three Pods, and nothing left to write."""
@@ -208,6 +224,41 @@ def test_the_other_replica_takes_over_when_the_leader_is_killed(place: Place) ->
         with place.operator() as second:
             first.process.kill()
             eventually(lambda: second.metric(LEADING) == 1, within=15, what="the other leads")
+
+
+def test_the_highest_revision_of_a_cluster_is_kept_from_leader_to_leader_until_the_cluster_is_gone(
+    place: Place,
+) -> None:
+    entry = f'"{place.create()["metadata"]["uid"]}":[300,"orders-bbbbb",1764331200]'
+    place.make_lease({HIGHEST: f'{{{entry},"uid-of-one-that-is-gone":[7,"gone-bbbbb",1764331200]}}'})
+    with place.operator() as first:
+        eventually(lambda: place.left() == f"{{{entry}}}", within=15, what="only what is there is kept")
+        with place.operator() as second:
+            first.process.kill()
+            eventually(lambda: second.metric(LEADING) == 1, within=15, what="the other leads")
+            assert place.left() == f"{{{entry}}}"
+            place.server.request("DELETE", place.cluster())
+            second.terminate()
+        with place.operator():
+            eventually(lambda: place.left() == "{}", within=15, what="the cluster is forgotten")
+
+
+def test_a_lease_that_somebody_edited_is_taken_and_put_right(place: Place) -> None:
+    place.make_lease({HIGHEST: "not JSON"})
+    with place.operator() as replica:
+        eventually(lambda: replica.metric(LEADING) == 1, within=5, what="it leads")
+        assert place.left() == "{}"
+        assert replica.told("an annotation of the Lease is ignored", annotation=HIGHEST)
+
+
+def test_a_lease_that_is_full_of_what_somebody_wrote_there_is_held_without(place: Place) -> None:
+    key = "somebody.example/notes"
+    place.make_lease({key: "x" * (MOST_ANNOTATIONS - len(key))})
+    with place.operator() as replica:
+        eventually(lambda: replica.metric(LEADING) == 1, within=5, what="it leads")
+        assert place.left() is None
+        assert replica.told("the Lease is written without its annotation", annotation=HIGHEST)
+        place.settle()
 
 
 def test_a_leader_that_was_frozen_past_its_lease_writes_nothing_when_it_wakes(place: Place) -> None:

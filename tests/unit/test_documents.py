@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.plan import planner
+from tests.simulation.scenario import Scenario
 
 ROOT = Path(__file__).parents[2]
 BOOKS = ROOT / "docs" / "runbooks"
@@ -50,3 +52,27 @@ def test_the_order_of_concerns_is_told_in_full() -> None:
     order = (ROOT / "docs" / "concepts" / "reconcile.md").read_text().partition("## The order of concerns")[2]
     told = [int(number) for number in re.findall(r"^(\d+)\. \*\*", order, re.MULTILINE)]
     assert told == list(range(1, len(planner.ALONE) + len(planner.TOGETHER) + 1))
+
+
+RECORD = (ROOT / "docs" / "track-record.md").read_text()
+TEST, STORY = r"`([\w/]+\.py)::(test_\w+)`", r"`([\w/]+\.py): \"([^\"`]+)\"`"
+
+
+@pytest.mark.parametrize(("path", "name"), sorted(set(re.findall(TEST, RECORD))))
+def test_each_test_that_the_track_record_names_is_there(path: str, name: str) -> None:
+    assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("path", "name"), sorted(set(re.findall(STORY, RECORD))))
+def test_each_scenario_that_the_track_record_names_is_told_in_that_file(path: str, name: str) -> None:
+    # Some names are put together, so that the text of the file has only parts of them.
+    module = vars(import_module(path.removesuffix(".py").replace("/", "."))).values()
+    told = [found for value in module for found in (value if isinstance(value, tuple) else (value,))]
+    assert name in {found.name for found in told if isinstance(found, Scenario)}
+
+
+def test_each_row_of_the_track_record_names_tests_and_nothing_else() -> None:
+    rows = re.findall(r"^\| (?!Reported \||---).*", RECORD, re.MULTILINE)
+    assert rows
+    one = f"({TEST}|{STORY})"
+    assert [row for row in rows if not re.search(rf" \| {one}(, {one})* \|$", row)] == []

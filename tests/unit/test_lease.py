@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
-from etcd_operator.kube.errors import Conflict, Unreachable
-from etcd_operator.lease import DURATION, RENEW_EVERY, Leadership
+from etcd_operator.kube.errors import Conflict, Refused, Unreachable
+from etcd_operator.lease import DURATION, HIGHEST, RENEW_EVERY, ROOM, Leadership
 from etcd_operator.resources.kinds import Kind
 from tests.unit.fakes import FakeClock, FakeKube
 from tests.unit.virtual_time import now, run
@@ -19,17 +20,42 @@ if TYPE_CHECKING:
 
 
 @dataclass
+class Note:
+    """What is handed over, here a few words; `left_out` is for how many clusters there is said to be no room."""
+
+    words: str = "nothing"
+    left_out: int = 0
+
+    def text(self, *, room: int) -> tuple[str, int]:
+        """The words."""
+        assert room == ROOM
+        return self.words, self.left_out
+
+    def take_over(self, text: str) -> None:
+        """Take the words over, unless there are none."""
+        if not text:
+            raise ValueError("not a word")
+        self.words = text
+
+
+@dataclass
 class Replica:
     """One process with a clock of its own."""
 
     kube: FakeKube
     name: str = "one"
     clock: FakeClock = field(default_factory=FakeClock)
+    note: Note = field(default_factory=Note)
 
     def __post_init__(self) -> None:
         """Make its hold on the Lease."""
         self.lease = Leadership(
-            self.kube, namespace="operators", name="etcd-operator", identity=self.name, clock=self.clock
+            self.kube,
+            namespace="operators",
+            name="etcd-operator",
+            identity=self.name,
+            handover=self.note,
+            clock=self.clock,
         )
 
     async def tries(self) -> bool:
@@ -65,6 +91,27 @@ def stored(kube: FakeKube) -> Json:
     """The Lease's spec as it stands."""
     spec: Json = kube.objects[Kind.LEASE, "operators", "etcd-operator"]["spec"]
     return spec
+
+
+def left(kube: FakeKube) -> str | None:
+    """What is left to the next leader in the Lease as it stands."""
+    found: Json = kube.objects[Kind.LEASE, "operators", "etcd-operator"]["metadata"].get("annotations", {})
+    return found.get(HIGHEST)
+
+
+def somebody_writes(kube: FakeKube, text: str | None) -> None:
+    """Somebody else changes what is left to the next leader; None takes it away."""
+    lease = kube.objects[Kind.LEASE, "operators", "etcd-operator"]
+    annotations = {"somebody.example/else": "kept"} if text is None else {HIGHEST: text}
+    kube.put(Kind.LEASE, {**lease, "metadata": {**lease["metadata"], "annotations": annotations}})
+
+
+async def takes_over(kube: FakeKube, other: Replica) -> bool:
+    """Wait until the Lease has run out, then try; whether `other` leads then."""
+    await other.tries()
+    other.clock.forward(DURATION + 1)
+    kube.calls.clear()
+    return await other.tries()
 
 
 async def test_the_first_replica_makes_the_lease_and_leads_for_its_duration(kube: FakeKube, one: Replica) -> None:
@@ -247,6 +294,95 @@ async def test_a_lease_that_another_took_meanwhile_is_not_given_up(kube: FakeKub
     assert stored(kube)["holderIdentity"] == "two"
 
 
+async def test_what_a_leader_leaves_goes_with_each_renewal_and_costs_no_call(kube: FakeKube, one: Replica) -> None:
+    await one.tries()
+    kube.calls.clear()
+    for words in ("shop at 7", "shop at 9"):
+        one.note.words = words
+        await one.tries()
+        assert left(kube) == words
+    assert kube.calls == 2 * [("get", "Lease", "etcd-operator"), ("patch", "Lease", "etcd-operator")]
+
+
+async def test_whoever_takes_over_has_learned_it_before_it_leads(kube: FakeKube, one: Replica, two: Replica) -> None:
+    one.note.words = "shop at 7"
+    for _ in range(2):
+        await one.tries()
+    assert await takes_over(kube, two)
+    assert two.note.words == left(kube) == "shop at 7"
+    assert kube.calls == [("get", "Lease", "etcd-operator"), ("patch", "Lease", "etcd-operator")]
+
+
+async def test_it_is_learned_also_when_the_answer_to_the_takeover_is_lost(
+    kube: FakeKube, one: Replica, two: Replica
+) -> None:
+    one.note.words = "shop at 7"
+    for _ in range(2):
+        await one.tries()
+    kube.faults["patch", "Lease", None] = Unreachable("no answer")
+    await takes_over(kube, two)
+    assert two.note.words == "shop at 7"
+
+
+async def test_while_another_leads_nothing_is_learned(kube: FakeKube, one: Replica, two: Replica) -> None:
+    await one.tries()
+    somebody_writes(kube, "shop at 7")
+    await two.tries()
+    assert two.note.words == "nothing"
+
+
+async def test_what_was_learned_last_is_left_when_the_lease_is_given_up(kube: FakeKube, one: Replica) -> None:
+    await one.tries()
+    one.note.words = "shop at 9"
+    await one.lease.release()
+    assert left(kube) == "shop at 9"
+
+
+async def test_what_somebody_wrote_there_is_ignored_told_and_written_over(
+    kube: FakeKube, one: Replica, two: Replica
+) -> None:
+    await one.tries()
+    somebody_writes(kube, "")
+    with capture_logs() as logs:
+        assert await takes_over(kube, two)
+    assert two.note.words == left(kube) == "nothing"
+    told = {"event": "an annotation of the Lease is ignored", "annotation": HIGHEST, "why": "not a word"}
+    assert told.items() <= logs[-1].items()
+
+
+async def test_where_somebody_took_it_away_the_next_one_leads_without(
+    kube: FakeKube, one: Replica, two: Replica
+) -> None:
+    await one.tries()
+    somebody_writes(kube, None)
+    with capture_logs() as logs:
+        assert await takes_over(kube, two)
+    assert [line["event"] for line in logs] == ["taking the Lease over"]
+    assert left(kube) == "nothing"
+
+
+async def test_a_lease_that_cannot_have_it_is_held_all_the_same(kube: FakeKube, one: Replica) -> None:
+    await one.tries()
+
+    async def full(verb: str, _kind: str, _name: str) -> None:
+        if verb == "patch":
+            kube.before = None
+            raise Refused("annotations: Too long: may not be more than 262144 bytes")
+
+    kube.before = full
+    one.clock.forward(4)
+    assert await one.tries()
+    assert one.lease.remaining() == DURATION
+    assert left(kube) is None
+
+
+async def test_that_not_all_of_it_has_room_is_told_once(one: Replica) -> None:
+    with capture_logs() as logs:
+        for one.note.left_out in (0, 0, 3, 4, 3, 0):
+            await one.tries()
+    assert [line["left_out"] for line in logs] == [3]
+
+
 async def test_a_lease_without_a_holder_or_even_a_spec_is_free(kube: FakeKube, one: Replica) -> None:
     body = {"metadata": {"name": "etcd-operator", "namespace": "operators"}}
     kube.put(Kind.LEASE, body)
@@ -256,7 +392,14 @@ async def test_a_lease_without_a_holder_or_even_a_spec_is_free(kube: FakeKube, o
 def test_a_held_lease_is_renewed_for_ever() -> None:
     async def scenario() -> None:
         kube = FakeKube()
-        lease = Leadership(kube, namespace="operators", name="etcd-operator", identity="one", clock=lambda: 1e6 + now())
+        lease = Leadership(
+            kube,
+            namespace="operators",
+            name="etcd-operator",
+            identity="one",
+            handover=Note(),
+            clock=lambda: 1e6 + now(),
+        )
         async with aclosing(lease.hold()) as tries:
             for _ in range(100):
                 assert await anext(tries)

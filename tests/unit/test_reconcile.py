@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from etcd_operator.reconcile import Reconciler
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import ROLE
 from etcd_operator.resources.services import client_service
+from etcd_operator.status.memory import HighestSeen, Memory
 from tests.builders import CLUSTER_ID, GATE, IDENTITY, NOW, a_member, a_member_list, a_status, cluster_json
 from tests.unit.fakes import FakeClock, FakeEtcd, FakeKube
 
@@ -43,8 +44,10 @@ class Stand:
         self.kube.put(Kind.CLUSTER, cluster_json())
         self.restart()
 
-    def restart(self) -> None:
-        """Serve it by a new process, which remembers nothing."""
+    def restart(self, left: str = "{}") -> None:
+        """Serve it by a new process, which remembers nothing but what the one before has `left` in the Lease."""
+        self.ever = HighestSeen()
+        self.ever.take_over(left)
         recorder = Recorder(self.kube, "test")
         self.reconciler = Reconciler(
             self.kube,
@@ -58,6 +61,7 @@ class Stand:
             clock=lambda: NOW + timedelta(seconds=self.timer() - FakeClock.now),
             entropy=lambda: bytes(range(16)),
             timer=self.timer,
+            memory=Memory(self.ever),
         )
 
     async def passes(self, count: int) -> float:
@@ -407,6 +411,32 @@ async def test_a_change_of_the_leader_is_counted_and_the_first_leader_is_none(st
     stand.etcd.statuses = {member.name: a_status(member, leader=members[1]) for member in members}
     await stand.passes(2)
     assert _samples(stand.metrics.leader_changes)[0] == 1
+
+
+async def test_a_process_that_died_with_the_majority_leaves_what_it_saw_to_the_next_one(stand: Stand) -> None:
+    await stand.settled()
+    stand.start_members()
+    await stand.settled()
+    survivor, *lost = stand.members
+    for revision, members in ((300, lost), (100, [survivor])):
+        for name in members:
+            stand.etcd.statuses[name] = replace(stand.etcd.statuses[name], revision=revision)
+    stand.kube.calls.clear()
+    await stand.passes(2)
+    assert stand.kube.writes == []
+
+    left, _ = stand.ever.text(room=1000)
+    stand.etcd.lists.clear()
+    for name in lost:
+        del stand.etcd.statuses[name]
+        for kind in (Kind.POD, Kind.CLAIM):
+            del stand.kube.objects[kind, "shop", name]
+    stand.restart(left)
+    await stand.settled()
+    assert stand.status["phase"] == "NoQuorum"
+    assert stand.status["lastSeen"] == {"revision": 300, "member": lost[0], "at": "2026-11-22T12:00:00Z"}
+    told = {entry["name"]: entry.get("lastSeen") for entry in stand.status["members"]}
+    assert told == {survivor: {"revision": 100, "at": "2026-11-22T12:00:00Z"}, lost[0]: None, lost[1]: None}
 
 
 async def test_its_connections_end_with_it(stand: Stand) -> None:

@@ -20,7 +20,7 @@ from tests.unit.fakes import FakeKube
 from tests.unit.virtual_time import now, run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Container
 
 NEVER = 1e9
 
@@ -54,6 +54,7 @@ class Stand:
     passes: dict[str, Passes] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
     namespaces: tuple[str, ...] = ()
+    kept: list[Container[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the workers."""
@@ -62,13 +63,14 @@ class Stand:
             start=lambda _, name: self.passes.setdefault(name, Passes()),
             namespaces=self.namespaces,
             metrics=self.metrics,
+            keep=self.kept.append,
         )
 
     def exists(self, *names: str, namespace: str = "shop") -> None:
         """Let these clusters be in Kubernetes."""
         for name in names:
             body = cluster_json()
-            body["metadata"] |= {"name": name, "namespace": namespace}
+            body["metadata"] |= {"name": name, "namespace": namespace, "uid": f"uid-of-{name}"}
             self.kube.put(Kind.CLUSTER, body)
 
     @asynccontextmanager
@@ -347,5 +349,42 @@ def test_a_list_that_fails_ends_nothing_and_is_tried_again() -> None:
             stand.kube.faults.clear()
             await asyncio.sleep(RESYNC + 1)
             assert len(stand.passes["orders"].at) == 1
+
+    run(scenario())
+
+
+def test_what_is_kept_of_clusters_that_no_list_has_can_go() -> None:
+    async def scenario() -> None:
+        stand = Stand(namespaces=("shop", "bank"))
+        stand.exists("orders")
+        stand.exists("accounts", namespace="bank")
+        async with stand.leading():
+            assert stand.kept == [{"uid-of-orders", "uid-of-accounts"}]
+            del stand.kube.objects[Kind.CLUSTER, "shop", "orders"]
+            await asyncio.sleep(RESYNC + 1)
+            assert stand.kept[1:] == [{"uid-of-accounts"}]
+
+    run(scenario())
+
+
+def test_a_cluster_that_could_not_be_listed_is_not_taken_for_gone() -> None:
+    async def scenario() -> None:
+        stand = Stand(namespaces=("shop", "bank"))
+        stand.exists("orders")
+        stand.exists("accounts", namespace="bank")
+        first = True
+
+        async def fails_once(verb: str, _kind: str, _name: str) -> None:
+            nonlocal first
+            if verb == "list" and first:
+                first = False
+                raise Unreachable("no answer")
+
+        stand.kube.before = fails_once
+        async with stand.leading():
+            assert set(stand.passes) == {"accounts"}
+            assert stand.kept == []
+            await asyncio.sleep(RESYNC + 1)
+            assert stand.kept == [{"uid-of-orders", "uid-of-accounts"}]
 
     run(scenario())

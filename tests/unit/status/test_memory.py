@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,8 +11,8 @@ import pytest
 
 from etcd_operator.observation import Unknown
 from etcd_operator.status import document
-from etcd_operator.status.memory import Memory, Sight, of_all, of_member
-from tests.builders import MEMBERS, NOW, Stage, an_observation, losing, saying, silent, with_status
+from etcd_operator.status.memory import HighestSeen, Memory, Sight, of_all, of_member
+from tests.builders import IDENTITY, MEMBERS, NOW, Stage, an_observation, losing, saying, silent, with_status
 from tests.unit.status.write import status_of
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from etcd_operator.observation import Observation
 
 A, B, C = MEMBERS[:3]
+ROOM = 100_000
 STABLE = an_observation(Stage.STABLE)
 
 
@@ -56,6 +58,26 @@ def remembering(*moments: Observation) -> Memory:
     for seen in moments:
         memory.learn(seen)
     return memory
+
+
+def left_by(*moments: Observation) -> str:
+    """What a leader that has seen these leaves to the next one."""
+    text, left_out = remembering(*moments).ever.text(room=ROOM)
+    assert left_out == 0
+    return text
+
+
+def inheriting(text: str) -> Memory:
+    """The memory of a new process that was left this."""
+    memory = Memory()
+    memory.ever.take_over(text)
+    return memory
+
+
+def of_another_cluster(seen: Observation, uid: str) -> Observation:
+    """The same, but of a cluster with another UID."""
+    meta = replace(seen.cluster.meta, uid=uid)
+    return replace(seen, cluster=replace(seen.cluster, meta=meta))
 
 
 def test_the_highest_revision_of_all_is_remembered_with_who_had_it_and_when() -> None:
@@ -144,3 +166,115 @@ def test_none_of_it_is_told_while_a_quorum_serves() -> None:
 
 def test_none_of_it_is_told_of_a_cluster_that_never_formed() -> None:
     assert "lastSeen" not in status_of(silent(an_observation(Stage.STARTED)), memory=remembering(BEFORE))
+
+
+def test_what_a_leader_leaves_is_short_and_names_no_cluster_but_by_its_uid() -> None:
+    assert left_by(BEFORE) == f'{{"{IDENTITY.uid}":[300,"{A}",{int(NOW.timestamp())}]}}'
+    assert left_by() == "{}"
+
+
+def test_the_next_leader_tells_it_although_it_has_seen_only_the_survivor() -> None:
+    status = status_of(at(LOST, 60), memory=inheriting(left_by(BEFORE)))
+    assert status["lastSeen"] == {"revision": 300, "member": A, "at": "2026-11-22T12:00:00Z"}
+    assert {entry["name"]: entry.get("lastSeen", {}).get("revision") for entry in status["members"]} == {
+        A: None,
+        B: None,
+        C: 100,
+    }
+
+
+def test_it_is_left_to_the_one_after_that_too() -> None:
+    second = inheriting(left_by(BEFORE))
+    for seen in (BEFORE, LOST):
+        second.learn(at(seen, 60))
+        assert second.ever.text(room=ROOM) == (left_by(BEFORE), 0)
+
+
+def test_of_what_was_left_and_what_is_seen_the_higher_one_wins() -> None:
+    memory = inheriting(left_by(BEFORE))
+    memory.learn(at(written(STABLE, b=299), 9))
+    assert memory.highest == Sight(A, 300, NOW)
+    memory.learn(at(written(STABLE, b=301), 18))
+    assert memory.highest == Sight(B, 301, moment("12:00:18"))
+    memory.ever.take_over(left_by(BEFORE))
+    memory.learn(at(written(STABLE, b=301), 27))
+    assert memory.highest == Sight(B, 301, moment("12:00:18"))
+
+
+def test_a_namesake_inherits_nothing_of_the_cluster_before_it() -> None:
+    namesake = of_another_cluster(at(written(STABLE, a=5), 9), "another")
+    for memory in (inheriting(left_by(BEFORE)), remembering(BEFORE)):
+        memory.learn(namesake)
+        assert memory.highest == Sight(A, 5, moment("12:00:09"))
+        assert memory.last[C] == Sight(C, 1, moment("12:00:09"))
+
+
+def test_clusters_that_are_gone_are_dropped() -> None:
+    memory = remembering(BEFORE, of_another_cluster(BEFORE, "another"))
+    memory.ever.keep({IDENTITY.uid})
+    assert memory.ever.text(room=ROOM) == (left_by(BEFORE), 0)
+
+
+def test_a_cluster_that_was_dropped_although_it_is_there_is_back_with_its_next_pass() -> None:
+    memory = remembering(BEFORE)
+    memory.ever.keep(set())
+    memory.learn(at(LOST, 60))
+    assert memory.ever.text(room=ROOM) == (left_by(BEFORE), 0)
+
+
+def test_where_room_is_short_those_are_kept_that_were_raised_last() -> None:
+    ever = HighestSeen()
+    for number in range(2000):
+        ever.learn(f"{number:036}", Sight("a" * 63, 2**63 - 1, NOW + timedelta(seconds=number % 1000)))
+    room = 200 * 1024
+    text, left_out = ever.text(room=room)
+    kept = json.loads(text)
+    assert len(kept) == 2000 - left_out > 1450
+    assert room - 150 < len(text.encode()) <= room
+    assert min(at for _, _, at in kept.values()) >= (NOW + timedelta(seconds=left_out // 2)).timestamp()
+    following = HighestSeen()
+    following.take_over(text)
+    assert following.text(room=room) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "300",
+        "null",
+        "not JSON",
+        '{"one":',
+        "[" * 200_000,
+        f'{{"one":[{"9" * 5000},"a",1]}}',
+        '{"one":null}',
+        '{"one":[300]}',
+        '{"one":[300,"a","2026-11-22T12:00:00Z"]}',
+        '{"one":["300","a",1]}',
+        '{"one":[300,null,1]}',
+        '{"one":[0,"a",1]}',
+        '{"one":[3e2,"a",1]}',
+        '{"one":[NaN,"a",1]}',
+        '{"one":[9223372036854775808,"a",1]}',
+        '{"one":[300,"a",-1]}',
+        '{"one":[300,"a",253402300800]}',
+    ],
+    ids=lambda text: text[:40],
+)
+def test_of_what_no_leader_wrote_nothing_is_taken_over(text: str) -> None:
+    ever = HighestSeen()
+    with_another = text.replace('{"one"', '{"another":[7,"a",1],"one"')
+    for found in (text, with_another):
+        with pytest.raises(ValueError, match=r"."):
+            ever.take_over(found)
+    assert ever == HighestSeen()
+
+
+@pytest.mark.parametrize("entry", ['[9223372036854775807,"a",253402300799]', '[true,"a",true]'])
+def test_what_is_taken_over_can_be_told(entry: str) -> None:
+    memory = inheriting(f'{{"{IDENTITY.uid}":{entry}}}')
+    memory.learn(silent(STABLE))
+    told = of_all(memory, {})
+    assert told is not None
+    assert type(told["revision"]) is int
+    assert datetime.fromisoformat(told["at"])
