@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from etcd_operator.etcd.versions import running_version
 from etcd_operator.observation import Leaver, Record, Unknown
 from etcd_operator.plan.model import Plan
 from etcd_operator.plan.volumes import waits_in_vain
@@ -45,4 +46,12 @@ def record_formation(situation: Situation) -> Plan | None:
     if {url for member in agreed.members for url in member.peer_urls} != named:
         return None
     why = f"the members agree on cluster {agreed.cluster_id:x}"
-    return Plan("RecordFormation", why, replace(record, cluster_id=agreed.cluster_id), wake_after=0)
+    formed = replace(record, cluster_id=agreed.cluster_id, version=_formed_with(situation), former=None)
+    return Plan("RecordFormation", why, formed, wake_after=0)
+
+
+def _formed_with(situation: Situation) -> str | None:
+    """The version with which the members formed: where another one was accepted meanwhile, a way must lead to that."""
+    views = situation.seen.etcd.views.values()
+    running = [running_version(view.status.version) for view in views if not isinstance(view.status, Unknown)]
+    return str(min(running)) if running else situation.record.version

@@ -222,7 +222,7 @@ def _stands_at_gate(situation: Situation, newcomer: str) -> bool:
     pod, claim = seen.pods.get(newcomer), seen.claims.get(newcomer)
     if pod is None or not pod.at_gate or pod.problem is not None or pod.meta.deleting:
         return False
-    if claim is None or claim.meta.deleting or listed is None:
+    if claim is None or claim.meta.deleting or claim.lost or listed is None:
         return False
     if not (pod.pulled or has_image(situation, newcomer)) or situation.outdated(pod):
         return False

@@ -25,6 +25,7 @@ from etcd_operator.plan.loss import is_last_hold, loss
 from etcd_operator.plan.model import Delete, Patch
 from etcd_operator.plan.placement import successor
 from etcd_operator.plan.stopping import LONG_DISMISSAL, await_stop, dismissal, handover, take, wait
+from etcd_operator.plan.upgrade import prepare_data
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.tuning import tuning
 
@@ -146,7 +147,8 @@ def roll(situation: Situation) -> Plan | None:
     """Make the next outdated Pod anew, or wait until that may be; None if all are as specified."""
     listed = situation.membership
     following = None if listed is None else next_roll(situation, listed)
-    if listed is None or following is None or _changes(situation):
+    # No member starts with another version while etcd is told for which one to store its data.
+    if listed is None or following is None or _changes(situation) or prepare_data(situation) is not None:
         return None
     member = following.member
     if situation.seen.pods[member].meta.deleting:
@@ -162,7 +164,8 @@ def _in_turn(situation: Situation, listed: Membership, following: Roll) -> Plan 
     """Send clients elsewhere, wait for the others, and make the Pod anew."""
     member, pod = following.member, situation.seen.pods[following.member]
     others_serve = member in listed.healthy and listed.size > 1
-    if others_serve and pod.serving:
+    # Clients may be sent to one that does not answer the operator.
+    if (others_serve or pod.ready) and pod.serving and listed.size > 1:
         return dismissal(situation, _ACTION, pod, lasting=LONG_DISMISSAL)
     if following.awaited:
         return _awaiting(situation, following)

@@ -50,7 +50,10 @@ def accept_version(situation: Situation) -> Plan | None:
             return None
         oldest = parse_version(record.version or asked)
     oldest_log = None if oldest is None else str(oldest)
-    accepted = replace(record, version=asked, former=record.version, oldest_log=oldest_log, snapshots=False)
+    # The way back to another minor version stays open, whichever release of the new one is tried meanwhile.
+    within = record.formed and _minor(record.version or "") == _minor(asked)
+    former = record.former if within else record.version
+    accepted = replace(record, version=asked, former=former, oldest_log=oldest_log, snapshots=False)
     return Plan("AcceptVersion", _words(record.version, asked), accepted, wake_after=0)
 
 
@@ -89,12 +92,22 @@ def _running(situation: Situation, listed: Membership | None) -> str | None:
 
 
 def _is_void(situation: Situation, listed: Membership, accepted: str) -> bool:
-    """Whether all members serve, and the data of all of them is that of a higher version than the accepted one."""
+    """Whether every member serves with data of a higher version than the accepted one, or does not come up at all.
+
+    Who does not come up raises no doubt: it may be the accepted version that keeps it down.
+    """
+    unheard = {*situation.record.members, *listed.voters} - listed.serving
     return (
-        listed.serving >= {*situation.record.members, *listed.voters}
+        all(_is_down(situation, name) for name in unheard)
         and _is_lower(listed, accepted)
         and not _is_stored_for(listed, accepted)
     )
+
+
+def _is_down(situation: Situation, member: str) -> bool:
+    """Whether the kubelet waits before it starts the member's etcd again, which has ended every time."""
+    pod = situation.seen.pods.get(member)
+    return pod is not None and pod.problem is not None and not (pod.running or pod.just_ended)
 
 
 def _is_over(situation: Situation, listed: Membership) -> bool:
@@ -127,17 +140,25 @@ def prepare_data(situation: Situation) -> Plan | None:
     prepares = listed.statuses[listed.leader].downgrade_to
     if _is_lower(listed, asked) and refusal(situation, listed) is None:
         return _store_for(situation, listed, asked)
-    wanted = {_minor(asked), _minor(situation.record.version or asked)}
-    if prepares and _minor(prepares) not in wanted:
-        why = f"etcd {asked} is asked for: data need not be stored for etcd {_minor(prepares)} any more"
-        return take(situation, _DOWN, Downgrade(listed.leader, None, why))
-    return None
+    running = [running_version(status.version) for status in listed.statuses.values()]
+    possible = objection(running, parse_version(asked)) is None
+    wanted = {_minor(situation.record.version or asked), *((_minor(asked),) if possible else ())}
+    return _end_job(situation, listed.leader, prepares) if prepares and _minor(prepares) not in wanted else None
+
+
+def _end_job(situation: Situation, leader: str, prepares: str) -> Plan:
+    asked = situation.seen.cluster.spec.version
+    why = f"etcd {asked} is asked for: data need not be stored for etcd {_minor(prepares)} any more"
+    return take(situation, _DOWN, Downgrade(leader, None, why))
 
 
 def _store_for(situation: Situation, listed: Membership, asked: str) -> Plan | None:
-    """Ask for it, or wait until all members have done it; None when they have."""
+    """Ask for it, or wait until all members have done it; None when they have. etcd does one such job at a time."""
     leader, minor = listed.leader, _minor(asked)
-    if leader is not None and _minor(listed.statuses[leader].downgrade_to) != minor:
+    prepares = "" if leader is None else _minor(listed.statuses[leader].downgrade_to)
+    if leader is not None and prepares and prepares != minor:
+        return _end_job(situation, leader, prepares)
+    if leader is not None and not prepares:
         why = f"members are to store their data so that etcd {minor} opens it, before one of them runs {asked}"
         return take(situation, _DOWN, Downgrade(leader, minor, why))
     if _is_stored_for(listed, asked):

@@ -199,13 +199,18 @@ CHANGES = of(
     ),
     (
         "who has no claim does not stand at the gate",
-        "if claim is None or claim.meta.deleting or listed",
-        "if (claim is not None and claim.meta.deleting) or listed",
+        "if claim is None or claim.meta.deleting or claim.lost or listed",
+        "if (claim is not None and (claim.meta.deleting or claim.lost)) or listed",
     ),
     (
         "who loses its claim does not stand at the gate",
+        "if claim is None or claim.meta.deleting or claim.lost or listed",
+        "if claim is None or claim.lost or listed",
+    ),
+    (
+        "who has lost its volume does not stand at the gate",
+        "if claim is None or claim.meta.deleting or claim.lost or listed",
         "if claim is None or claim.meta.deleting or listed",
-        "if claim is None or listed",
     ),
     ("nobody stands at the gate on a node that is away", " and (node is None or node.ready)", ""),
     ("a newcomer asks somebody who can tell it", "return not alive.isdisjoint(pod.asks) and", "return"),

@@ -74,6 +74,11 @@ BOOTSTRAP = of(
         "    if isinstance(agreed, Unknown):",
     ),
     (
+        "a cluster forms with the version that runs",
+        "return str(min(running)) if running else situation.record.version",
+        "return situation.record.version",
+    ),
+    (
         "only the named members form the cluster",
         "    if {url for member in agreed.members for url in member.peer_urls} != named:\n        return None\n",
         "",

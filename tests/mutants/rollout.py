@@ -34,8 +34,18 @@ ROLLOUT = of(
     ("nobody is rolled while another leaves", " or situation.record.removing is not None:", ":"),
     (
         "nobody is rolled while the members change",
-        " or following is None or _changes(situation):",
-        " or following is None:",
+        " or following is None or _changes(situation) or prepare_data",
+        " or following is None or prepare_data",
+    ),
+    (
+        "nobody is rolled while etcd is told for which version to store its data",
+        "or _changes(situation) or prepare_data(situation) is not None:",
+        "or _changes(situation):",
+    ),
+    (
+        "who is ready may have clients although it does not answer",
+        "if (others_serve or pod.ready) and pod.serving",
+        "if others_serve and pod.serving",
     ),
     (
         "a Pod that runs has its turn",

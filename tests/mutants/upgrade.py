@@ -143,8 +143,18 @@ LOWER = of(
     ),
     (
         "a silent member may still run the lower version",
-        "        listed.serving >= {*situation.record.members, *listed.voters}\n        and _is_lower",
+        "        all(_is_down(situation, name) for name in unheard)\n        and _is_lower",
         "        _is_lower",
+    ),
+    (
+        "a version that keeps a member from running can be void",
+        "        all(_is_down(situation, name) for name in unheard)\n        and _is_lower",
+        "        not unheard\n        and _is_lower",
+    ),
+    (
+        "who is about to start again may run the lower version",
+        "pod.problem is not None and not (pod.running or pod.just_ended)",
+        "pod.problem is not None and not pod.running",
     ),
     ("a version for which data is stored is not void", "        and not _is_stored_for(listed, accepted)\n", ""),
     (
@@ -157,7 +167,22 @@ LOWER = of(
         "if _is_lower(listed, asked) and refusal(situation, listed) is None:",
         "if _is_lower(listed, asked):",
     ),
-    ("what is under way is not asked for again", "downgrade_to) != minor:", "downgrade_to) != asked:"),
+    (
+        "what is under way is not asked for again",
+        "    if leader is not None and not prepares:\n",
+        "    if leader is not None:\n",
+    ),
+    (
+        "a job for another version is ended first",
+        "    if leader is not None and prepares and prepares != minor:\n",
+        "    if leader is not None and prepares and not minor:\n",
+    ),
+    (
+        "what nobody can be brought to keeps no job",
+        "*((_minor(asked),) if possible else ())",
+        "_minor(asked)",
+    ),
+    ("the way back stays open within a minor version", "record.former if within else record.version", "record.version"),
     (
         "every member has stored its data",
         "            *(status.storage_version for status in listed.statuses.values()),\n",
@@ -170,8 +195,8 @@ LOWER = of(
     ),
     (
         "what members are being brought to is not ended",
-        "{_minor(asked), _minor(situation.record.version or asked)}",
-        "{_minor(asked)}",
+        "{_minor(situation.record.version or asked), *(",
+        "{*(",
     ),
     ("a mute member does not serve", "ready = listed.staying & listed.serving", "ready = listed.staying"),
 )

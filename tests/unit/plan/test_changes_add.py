@@ -101,10 +101,11 @@ def test_nobody_is_added_while_a_drain_in_flight_takes_a_voter_away() -> None:
     [
         without(with_newcomers(STABLE, D), Kind.CLAIM, D),
         having(with_newcomers(STABLE, D), a_claim(D, deleting=True)),
+        having(with_newcomers(STABLE, D), a_claim(D, lost=True)),
         having(with_newcomers(STABLE, D), a_node(ready=False)),
         with_newcomers(with_spec(STABLE, replicas=5, resources={"requests": {"cpu": "1"}}), D),
     ],
-    ids=["claim is gone", "claim is going", "node is away", "Pod is not as specified"],
+    ids=["claim is gone", "claim is going", "volume is gone", "node is away", "Pod is not as specified"],
 )
 def test_one_is_not_added_whose(seen: Observation) -> None:
     assert waits(changed(seen)) == f"waiting for {D} to be ready"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,3 +73,11 @@ def test_the_cluster_of_a_first_start_that_was_given_up_is_not_taken_for_the_new
 def test_a_cluster_id_once_recorded_is_never_replaced() -> None:
     seen = listing(an_observation(Stage.STABLE), A, B, C, cluster_id=CLUSTER_ID + 1)
     assert decide(seen).record.cluster_id == CLUSTER_ID
+
+
+def test_the_cluster_forms_with_the_version_that_runs_whatever_was_accepted_meanwhile() -> None:
+    seen = with_record(an_observation(Stage.AGREED), version="3.7.3", former="3.5.35")
+    record = decide(seen).record
+    assert (record.version, record.former) == ("3.6.16", None)
+    unheard = replace(seen, etcd=replace(seen.etcd, views={}))
+    assert decide(unheard).record.version == "3.7.3"

@@ -239,18 +239,28 @@ def test_a_single_member_restarts() -> None:
     assert done(rolled(seen)) == {f"delete Pod {A}"}
 
 
+def dead(seen: Observation, *members: str) -> Observation:
+    """The same moment, when these do not answer, nor the kubelet."""
+    return unready(silent(seen, *members), *members)
+
+
 def test_one_that_does_not_serve_goes_first_and_waits_for_nobody() -> None:
-    assert done(rolled(silent(CHANGED, B))) == {f"delete Pod {B}"}
-    assert done(rolled(silent(as_specified(CHANGED, A), B))) == {f"delete Pod {B}"}
+    assert done(rolled(dead(CHANGED, B))) == {f"delete Pod {B}"}
+    assert done(rolled(dead(as_specified(CHANGED, A), B))) == {f"delete Pod {B}"}
+
+
+def test_from_one_that_is_ready_clients_are_sent_elsewhere_although_it_does_not_answer() -> None:
+    assert done(rolled(silent(CHANGED, B))) == {f"patch Pod {B}"}
+    assert done(rolled(having(silent(CHANGED, B), dismissed(B)))) == {f"delete Pod {B}"}
 
 
 def test_not_even_for_another_that_does_not_serve() -> None:
     five = with_spec(led_by(an_observation(Stage.STABLE, members=5), C), **CHANGE)
-    assert done(rolled(silent(as_specified(five, A), A, B))) == {f"delete Pod {B}"}
+    assert done(rolled(dead(as_specified(five, A), A, B))) == {f"delete Pod {B}"}
 
 
 def test_meanwhile_clients_are_let_in_to_the_others() -> None:
-    seen = having(silent(CHANGED, A), a_pod(B, spec=NEW))
+    seen = having(dead(CHANGED, A), a_pod(B, spec=NEW))
     assert done(rolled(seen)) == {f"delete Pod {A}"}
     admitted = admit(situation(seen))
     assert admitted is not None

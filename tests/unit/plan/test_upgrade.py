@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from etcd_operator.api.conditions import BlockReason
-from etcd_operator.observation import Departure, Removal
+from etcd_operator.observation import Cause, Departure, Problem, Removal
 from etcd_operator.plan.members import run
 from etcd_operator.plan.model import Downgrade
+from etcd_operator.plan.rollout import roll
 from etcd_operator.plan.stopping import SOON
 from etcd_operator.plan.upgrade import accept_version, prepare_data
 from etcd_operator.resources.kinds import Kind
@@ -296,6 +297,38 @@ def test_what_was_stored_for_it_before_counts_only_while_etcd_still_does_so() ->
     assert accept_version(situation(seen)) is None
 
 
+def test_what_nobody_can_be_brought_to_keeps_no_job() -> None:
+    seen = with_spec(lowering(all_run("3.7.3", asked="3.7.3"), A), version="3.6.9")
+    plan = prepare_data(situation(seen))
+    assert plan is not None
+    why = "etcd 3.6.9 is asked for: data need not be stored for etcd 3.6 any more"
+    assert plan.steps == (Downgrade(A, None, why),)
+
+
+def test_a_job_for_another_version_is_ended_before_the_next_is_begun() -> None:
+    seen = lowering(all_run("3.7.3", asked="3.6.16"), A, job="3.5.0")
+    plan = prepare_data(situation(seen))
+    assert plan is not None
+    assert [(type(step), getattr(step, "version", "")) for step in plan.steps] == [(Downgrade, None)]
+
+
+def test_the_way_back_stays_open_whichever_release_of_the_new_minor_version_is_tried() -> None:
+    begun = with_record(running("3.6.16", "3.5.35", "3.5.35", accepted="3.6.16", asked="3.6.15"), former="3.5.35")
+    plan = accept_version(situation(begun))
+    assert plan is not None
+    assert (plan.record.version, plan.record.former) == ("3.6.15", "3.5.35")
+
+
+def test_nobody_is_made_anew_while_etcd_is_told_for_which_version_to_store_its_data() -> None:
+    going = lowering(all_run("3.7.3", asked="3.6.16"), A)
+    changed = with_spec(going, version="3.6.16", resources={"requests": {"cpu": "1"}})
+    assert roll(situation(changed)) is None
+    assert (
+        roll(situation(with_spec(all_run("3.7.3", asked="3.7.3"), version="3.7.3", etcd={"snapshotCount": 5})))
+        is not None
+    )
+
+
 @pytest.mark.parametrize(
     "seen",
     [
@@ -396,14 +429,25 @@ def test_a_lower_version_is_void_when_the_last_member_that_ran_it_is_gone() -> N
     assert [type(step) for step in again.steps] == [Downgrade]
 
 
+CRASHING = replace(a_pod(C, running=False, problem=Problem(Cause.CRASHING, "invalid downgrade")), lived=True)
+
+
+def test_a_lower_version_that_keeps_a_member_from_running_is_void_as_well() -> None:
+    plan = accept_version(situation(having(silent(GONE, C), CRASHING)))
+    assert plan is not None
+    assert plan.record.version == "3.6.16"
+
+
 @pytest.mark.parametrize(
     "seen",
     [
         silent(GONE, C),
+        having(silent(GONE, C), replace(CRASHING, just_ended=True)),
+        without(silent(GONE, C), Kind.POD, C),
         running("3.6.16", "3.6.16", "3.5.35", accepted="3.5.35", asked="3.5.35"),
         lowering(running("3.7.3", "3.7.3", "3.7.3", accepted="3.6.16", asked="3.6.16"), A, B, C),
     ],
-    ids=["one may still run it", "one runs it", "data is stored for it"],
+    ids=["one may still run it", "one is about to", "one has no Pod", "one runs it", "data is stored for it"],
 )
 def test_it_is_not_void_while(seen: Observation) -> None:
     assert accept_version(situation(seen)) is None
