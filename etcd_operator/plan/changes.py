@@ -30,7 +30,6 @@ from etcd_operator.plan.loss import loss
 from etcd_operator.plan.model import AddLearner, Delete, Plan, Promote, Remove
 from etcd_operator.plan.placement import has_image, on_cordoned_node, successor
 from etcd_operator.plan.stopping import DISMISSAL, LONG_DISMISSAL, await_stop, dismissal, handover, take, wait
-from etcd_operator.plan.volumes import replaceable
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN, peer_url
 from etcd_operator.resources.secret import INITIAL_CLUSTER
@@ -136,7 +135,7 @@ def _retirement(situation: Situation, listed: Membership, removal: Remove) -> Pl
         return await_stop(situation, "ScaleIn", name, f"waiting for {name} to stop")
     if not may_remove_healthy(listed.size, staying):
         return None
-    lasting = LONG_DISMISSAL if replaceable(situation, name) or _changes_again(situation) else DISMISSAL
+    lasting = LONG_DISMISSAL if _changes_again(situation) else DISMISSAL
     if pod is not None and (dismissing := dismissal(situation, "ScaleIn", pod, lasting=lasting)):
         return dismissing
     step: Step = removal

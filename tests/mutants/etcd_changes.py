@@ -87,11 +87,6 @@ CHANGES = of(
         "    if situation.outdated(pod):\n",
     ),
     ("a newcomer is not added whose Pod is about to be made anew", " or situation.outdated(pod):\n", ":\n"),
-    (
-        "proxies that were busy have time, too",
-        "LONG_DISMISSAL if replaceable(situation, name) or _changes_again(situation) else DISMISSAL",
-        "LONG_DISMISSAL if _changes_again(situation) else DISMISSAL",
-    ),
     ("a leader hands over before it leaves", "    if name == listed.leader:\n", "    if name == listed.size:\n"),
     (
         "a leader without a successor stays",

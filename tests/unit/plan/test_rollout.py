@@ -364,6 +364,7 @@ def test_where_nobody_serves_a_change_that_nobody_has_yet_may_be_what_heals() ->
 
 
 TOUCHED = {
+    "they serve the operator, whatever the kubelet says": unready(CHANGED, A, B, C),
     "one is ready, so it is the operator that is cut off": unready(silent(CHANGED), A, B),
     "one has it and does not serve either": having(NOBODY, replace(a_pod(A, spec=NEW), ready=False)),
     "one is lost": without(NOBODY, Kind.CLAIM, C),
