@@ -61,17 +61,17 @@ def _corrected(situation: Situation, listed: Membership | None) -> Plan | None:
     """What has to be put right in the record before anything is decided by it; None if it is as it should be.
 
     A record that names no version, as after its loss, gets the one that runs. A lower one that was accepted because a
-    member still ran it is void when that member is gone: the others' data is not stored for it any more.
+    member still ran it is void when that member is gone: the others' data is not stored for it any more. So is another
+    minor version that no member runs when a third one is asked for: it may be none to which that one can be reached.
     """
     record = situation.record
     if record.formed and record.version is None:
         found = _running(situation, listed)
         words = f"members run etcd {found}"
         return None if found is None else Plan("AcceptVersion", words, replace(record, version=found), wake_after=0)
-    if record.version is not None and listed is not None and _is_void(situation, listed, record.version):
+    if listed is not None and (why := _given_up(situation, listed)):
         lowest = str(min(running_version(status.version) for status in listed.statuses.values()))
-        words = f"no member runs etcd {record.version} any more, and no data is stored for it"
-        return Plan("AcceptVersion", words, replace(record, version=lowest, former=None), wake_after=0)
+        return Plan("AcceptVersion", why, replace(record, version=lowest, former=None), wake_after=0)
     if listed is not None and _is_over(situation, listed):
         words = f"every member runs etcd {record.version}: the way back to {record.former} is a downgrade"
         return Plan("AcceptVersion", words, replace(record, former=None), wake_after=0)
@@ -91,6 +91,18 @@ def _running(situation: Situation, listed: Membership | None) -> str | None:
     return str(min(found)) if found else None
 
 
+def _given_up(situation: Situation, listed: Membership) -> str | None:
+    """Why the version that runs takes the place of the accepted one; None if it does not."""
+    accepted = situation.record.version
+    if accepted is None:
+        return None
+    if _is_void(situation, listed, accepted):
+        return f"no member runs etcd {accepted} any more, and no data is stored for it"
+    if _is_unbegun(situation, listed, accepted):
+        return f"no member runs etcd {accepted} yet, and {situation.seen.cluster.spec.version} is asked for"
+    return None
+
+
 def _is_void(situation: Situation, listed: Membership, accepted: str) -> bool:
     """Whether every member serves with data of a higher version than the accepted one, or does not come up at all.
 
@@ -108,6 +120,16 @@ def _is_down(situation: Situation, member: str) -> bool:
     """Whether the kubelet waits before it starts the member's etcd again, which has ended every time."""
     pod = situation.seen.pods.get(member)
     return pod is not None and pod.problem is not None and not (pod.running or pod.just_ended)
+
+
+def _is_unbegun(situation: Situation, listed: Membership, accepted: str) -> bool:
+    """Whether no member runs the minor version that was accepted, and another one is asked for by now."""
+    running = {_minor(status.version) for status in listed.statuses.values()}
+    return (
+        listed.serving >= {*situation.record.members, *listed.voters}
+        and len(running) == 1
+        and _minor(accepted) not in {*running, _minor(situation.seen.cluster.spec.version)}
+    )
 
 
 def _is_over(situation: Situation, listed: Membership) -> bool:

@@ -138,8 +138,8 @@ LOWER = of(
     ),
     (
         "a lower version that nobody runs is void",
-        "if record.version is not None and listed is not None and _is_void(situation, listed, record.version):",
-        "if record.version is not None and listed is not None and not record:",
+        "    if _is_void(situation, listed, accepted):\n",
+        "    if not accepted:\n",
     ),
     (
         "a silent member may still run the lower version",
@@ -150,6 +150,22 @@ LOWER = of(
         "a version that keeps a member from running can be void",
         "        all(_is_down(situation, name) for name in unheard)\n        and _is_lower",
         "        not unheard\n        and _is_lower",
+    ),
+    (
+        "a version that nobody runs yet makes way for a third one",
+        "    if _is_unbegun(situation, listed, accepted):\n",
+        "    if not accepted:\n",
+    ),
+    (
+        "a silent member may run the version that was begun",
+        "        listed.serving >= {*situation.record.members, *listed.voters}\n        and len(running) == 1",
+        "        len(running) == 1",
+    ),
+    ("what a member runs has begun", "        and len(running) == 1\n", ""),
+    (
+        "another release of the accepted minor version is no third one",
+        "not in {*running, _minor(situation.seen.cluster.spec.version)}",
+        "not in running",
     ),
     (
         "who is about to start again may run the lower version",

@@ -37,6 +37,8 @@ from tests.builders import (
 from tests.unit.plan.decide import body_of, decide, situation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from etcd_operator.observation import Observation
 
 A, B, C, D = MEMBERS[:4]
@@ -430,6 +432,31 @@ def test_a_lower_version_is_void_when_the_last_member_that_ran_it_is_gone() -> N
 
 
 CRASHING = replace(a_pod(C, running=False, problem=Problem(Cause.CRASHING, "invalid downgrade")), lived=True)
+
+
+def test_a_version_that_no_member_runs_yet_makes_way_when_a_third_one_is_asked_for() -> None:
+    plan = accept_version(situation(all_as("3.6.16", accepted="3.5.35", asked="3.7.3")))
+    assert plan is not None
+    assert (plan.record.version, plan.record.former) == ("3.6.16", None)
+    assert plan.reason == "no member runs etcd 3.5.35 yet, and 3.7.3 is asked for"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        lambda: silent(all_as("3.5.35", accepted="3.6.16", asked="3.7.3"), C),
+        lambda: running("3.6.16", "3.5.35", "3.5.35", accepted="3.6.16", asked="3.7.3"),
+        lambda: all_as("3.5.35", accepted="3.6.16", asked="3.6.15"),
+    ],
+    ids=["one may run it", "one runs it", "another release of it is asked for"],
+)
+def test_it_does_not_while(seen: Callable[[], Observation]) -> None:
+    assert accepted(seen()) != "3.5.35"
+
+
+def all_as(version: str, *, accepted: str, asked: str) -> Observation:
+    """Three members of the same version, where another was accepted and a third is asked for."""
+    return lowering(running(version, version, version, accepted=accepted, asked=asked), A, B, C, job="3.5.0")
 
 
 def test_a_lower_version_that_keeps_a_member_from_running_is_void_as_well() -> None:
