@@ -125,11 +125,8 @@ def _is_down(situation: Situation, member: str) -> bool:
 def _is_unbegun(situation: Situation, listed: Membership, accepted: str) -> bool:
     """Whether no member runs the minor version that was accepted, and another one is asked for by now."""
     running = {_minor(status.version) for status in listed.statuses.values()}
-    return (
-        listed.serving >= {*situation.record.members, *listed.voters}
-        and len(running) == 1
-        and _minor(accepted) not in {*running, _minor(situation.seen.cluster.spec.version)}
-    )
+    begun = {*running, _minor(situation.seen.cluster.spec.version)}
+    return listed.serving >= {*situation.record.members, *listed.voters} and _minor(accepted) not in begun
 
 
 def _is_over(situation: Situation, listed: Membership) -> bool:

@@ -158,14 +158,14 @@ LOWER = of(
     ),
     (
         "a silent member may run the version that was begun",
-        "        listed.serving >= {*situation.record.members, *listed.voters}\n        and len(running) == 1",
-        "        len(running) == 1",
+        "listed.serving >= {*situation.record.members, *listed.voters} and _minor(accepted) not in begun",
+        "_minor(accepted) not in begun",
     ),
-    ("what a member runs has begun", "        and len(running) == 1\n", ""),
+    ("what a member runs has begun", "begun = {*running, ", "begun = {"),
     (
         "another release of the accepted minor version is no third one",
-        "not in {*running, _minor(situation.seen.cluster.spec.version)}",
-        "not in running",
+        "begun = {*running, _minor(situation.seen.cluster.spec.version)}",
+        "begun = running",
     ),
     (
         "who is about to start again may run the lower version",
