@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import CLUSTER, CLUSTER_UID, MEMBER, ROLE
-from tests.simulation import endings, events, moments
+from tests.simulation import endings, events, membership, moments
+from tests.simulation.invariants import require
 from tests.simulation.scenario import NAME, Scenario, spec
 
 if TYPE_CHECKING:
@@ -152,6 +153,49 @@ INTACT = (
             events.delete_pods(0, when=moments.calm),
         ),
         disturbed_after=1,
+    ),
+)
+
+
+def _same_volumes(end: Callable[[World], None]) -> Callable[[World], None]:
+    """Ends so, and nobody's claim was ever made anew."""
+
+    def with_them(world: World) -> None:
+        end(world)
+        made = {claim["metadata"]["uid"] for claim in world.server.list(Kind.CLAIM)}
+        first = {f"persistentvolumeclaim-{member}-1" for member in world.history.named}
+        require(world, made == first, f"the claims are {sorted(made)}")
+
+    return with_them
+
+
+def _full(*numbers: int) -> tuple[Event, ...]:
+    return tuple(events.fill_up(number, when=moments.admitted(3)) for number in numbers)
+
+
+FULL = (
+    Scenario(
+        "a volume is full",
+        _same_volumes(endings.degraded(3, lost=1, reason=BlockReason.CRASHING)),
+        spec({"recovery": {"replaceAfter": "60s"}}),
+        _full(0),
+        disturbed_after=1,
+        patience=membership.PATIENCE,
+    ),
+    Scenario(
+        "two volumes are full",
+        _same_volumes(endings.without_quorum(3, lost=2, reason=BlockReason.CRASHING)),
+        script=_full(0, 1),
+        disturbed_after=2,
+    ),
+    *(
+        Scenario(
+            f"{name} full, until there is room",
+            _same_volumes(endings.replaced(0)),
+            script=(*_full(*numbers), events.make_room(when=moments.calm)),
+            disturbed_after=1 + len(numbers),
+        )
+        for name, numbers in (("a volume is", (0,)), ("two volumes are", (0, 1)))
     ),
 )
 

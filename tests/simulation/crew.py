@@ -21,21 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A scenario to explore, or to interrupt by an accident: by name, because a job goes to another process."""
+    """A scenario to explore, or a story to interrupt: by name, because a job goes to another process."""
 
-    scenario: str
-    accident: str = ""
+    name: str
 
     def __str__(self) -> str:
-        return self.accident or self.scenario
+        return self.name
 
     def run(self, explorer: Explorer) -> None:
         """Do it; raises Violated."""
-        if not self.accident:
-            explorer.explore(next(found for found in scenarios.ALL if found.name == self.scenario))
-            return
-        base, accidents = interruptions.ALL[self.scenario]
-        explorer.interrupt(base, [found for found in accidents if found.says == self.accident])
+        if self.name in interruptions.ALL:
+            explorer.interrupt(*interruptions.ALL[self.name])
+        else:
+            explorer.explore(next(found for found in scenarios.ALL if found.name == self.name))
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from etcd_operator.etcd.errors import EtcdError, UnansweredError, UnreachableError, WrongClusterError, error_of
 from etcd_operator.resources.secret import SERVER_CERTIFICATE
 from tests.simulation.certificates import accepted
-from tests.simulation.kubernetes import secret_data
 
 if TYPE_CHECKING:
     from etcd_operator.etcd.client import Endpoint
@@ -53,12 +52,12 @@ def dial_voter(etcd: Etcd, at: Endpoint, call: str) -> Process:
 
 
 def _shake_hands(etcd: Etcd, at: Endpoint, process: Process, place: str) -> None:
-    server, now = etcd.server, etcd.server.now
+    now = etcd.server.now
     if (at.tls is not None) != process.encrypts_clients:
         raise UnreachableError(place, "Socket closed")
     if at.tls is None:
         return
-    shown = secret_data(server, process.namespace, process.member).get(SERVER_CERTIFICATE)
+    shown = etcd.files[process.pod].get(SERVER_CERTIFICATE)
     if not accepted(shown, trust=at.tls.ca, now=now):
         raise UnreachableError(place, "TLS: its certificate is not signed by the authority we trust")
     if process.client_trust and not accepted(at.tls.certificate, trust=process.client_trust, now=now):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from etcd_operator.api.cluster import ClusterSpec
 from etcd_operator.api.conditions import BlockReason
 from etcd_operator.etcd.quorum import quorum
+from etcd_operator.etcd.versions import NEWEST, READS_NONE_OF_3_5, parse_version
 from etcd_operator.observe.parse import SELECTED_NODE
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
@@ -26,17 +27,51 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
-def healthy(members: int, *, kept: int | None = 0) -> Callable[[World], None]:
+def healthy(members: int, *, kept: int | None = 0, barred: bool = False) -> Callable[[World], None]:
     """Every member serves, nothing is left over, nothing is left to do, and nothing is written any more.
 
-    `kept` are the claims of members that have left; None: of whoever was removed by hand.
+    `kept` are the claims of members that have left; None: of whoever was removed by hand. `barred` is whether no way
+    leads to the version that is asked for: then the one before stays, and the status says why.
     """
 
     def end(world: World) -> None:
-        _in_order(world, members=members, plan="Stable", kept=kept)
-        _conditions(world, Progressing="False", Blocked="False")
+        _in_order(world, members=members, plan="Blocked" if barred else "Stable", kept=kept)
+        _conditions(world, Progressing="False", Blocked=str(barred))
+        found = [entry["reason"] for entry in world.status["plan"]["blocked"]]
+        require(world, found == [BlockReason.VERSION] * barred, f"blocked by {found}")
         _as_specified(world)
+        _runs_one_version(world, barred=barred)
         serves(world)
+
+    return end
+
+
+def _runs_one_version(world: World, *, barred: bool) -> None:
+    """Every member runs the version that was accepted, and none prepares for another."""
+    asked, record = (world.cluster or {})["spec"]["version"], world.record
+    require(world, barred or record.version == asked, f"etcd {asked} is asked for, and {record.version} accepted")
+    running = {one.version for one in world.etcd.processes.values() if one.member in world.members}
+    require(world, running == {record.version}, f"etcd {running} runs in place of {record.version}")
+    prepares = record.snapshots or any(leader.data.journal.lowered for leader in world.etcd.leaders)
+    require(world, not prepares, "members still prepare for another version")
+
+
+def asleep(*, claims: int | None = None) -> Callable[[World], None]:
+    """Nobody runs, nothing is left to do, and the status says why; that many claims are there, whatever they hold.
+
+    A Pod on a node that is off stays until somebody hears of it again.
+    """
+
+    def end(world: World) -> None:
+        require(world, not world.calls, f"I13: still writes: {[str(call) for call in world.calls]}")
+        pods = world.server.list(Kind.POD)
+        running = [pod["metadata"]["name"] for pod in pods if pod["spec"].get("nodeName") not in world.nodes.silent]
+        require(world, not running, f"{running} still run")
+        found = len(world.server.list(Kind.CLAIM))
+        require(world, claims in (None, found), f"{found} claims are left of {claims}")
+        said = (world.status["phase"], world.status["plan"]["action"])
+        right = ("Hibernated", "Hibernate" if pods else "Hibernated")
+        require(world, said == right, f"the status says {said}")
 
     return end
 
@@ -103,20 +138,55 @@ def without_quorum(members: int, *, lost: int, reason: BlockReason) -> Callable[
 
 
 def as_good_as_possible(world: World) -> None:
-    """Whole while a quorum of the voters has its data, and else nothing resumes; or gone if that was asked for."""
+    """Whole while a quorum of the voters has its data, and else nothing resumes; asleep or gone if asked for."""
     if world.cluster is None:
         _only_claims_left(world)
+        return
+    if not world.replicas:
+        asleep()(world)
+        return
+    if way_back(world) is not None:
+        blocked(BlockReason.CRASHING)(world)
         return
     known = truth(world)
     intact = sum(1 for name in known.voters if _may_come_back(world, name, known.members[name].id))
     if known.members and intact >= quorum(known.size):
-        healthy(world.replicas, kept=None)(world)
+        healthy(world.replicas, kept=None, barred=_is_barred(world))(world)
     elif world.history.lived:
         nothing_resumes(world)
     elif known.started or world.formed:
         _never_began(world)
     else:
         healthy(world.replicas)(world)
+
+
+def way_back(world: World) -> str | None:
+    """The version to write where the accepted one opens no data without which there is no quorum; None if it does.
+
+    Without a quorum nobody can tell: before the formation any version is accepted, and afterwards the one before.
+    """
+    record = world.record
+    if record.version is None or world.etcd.leaders:
+        return None
+    claims = {claim["metadata"]["name"]: claim["metadata"]["uid"] for claim in world.server.list(Kind.CLAIM)}
+    readable = world.etcd.stored.keys() - world.etcd.damaged.keys()
+    stored = [world.etcd.stored[uid] for name in world.members if (uid := claims.get(name)) in readable]
+    accepted, needed = parse_version(record.version), max((data.journal.version for data in stored), default=0)
+    unread = accepted >= READS_NONE_OF_3_5 and any(data.has_old_entries for data in stored)
+    if needed <= accepted.minor and not unread:
+        return None
+    needed = needed or min(NEWEST)
+    known = record.former is not None and parse_version(record.former).minor == needed
+    return record.former if known else str(NEWEST[needed])
+
+
+def _is_barred(world: World) -> bool:
+    """Whether etcd gets from the version that was accepted to the one that is asked for by way of another minor only.
+
+    Nothing else stands against a version for ever: none in the simulation is known to be bad, and all was in order.
+    """
+    asked, accepted = (world.cluster or {})["spec"]["version"], world.record.version
+    return accepted is not None and abs(parse_version(asked).minor - parse_version(accepted).minor) > 1
 
 
 def _never_began(world: World) -> None:
@@ -141,8 +211,11 @@ def _may_come_back(world: World, member: str, member_id: int) -> bool:
 def nothing_resumes(world: World) -> None:
     """Too much is lost for good: nothing is touched, no write is accepted, and the status names who survived."""
     require(world, not world.calls, f"I13: still writes: {[str(call) for call in world.calls]}")
-    _conditions(world, Blocked="True", Quorate="False")
+    _conditions(world, Blocked="True")
     _blocked(world, BlockReason.NO_QUORUM)
+    # Who still runs may be silent, and all that the operator knows of.
+    quorate = _condition(world.cluster or {}, "Quorate")
+    require(world, quorate in {"False", "Unknown"}, f"Quorate is {quorate} without a quorum")
     require(world, not world.write(b"the end", b""), "a write is accepted without a quorum")
     survivors = {process.member for process in world.etcd.processes.values()} & set(world.members)
     told = {entry["name"] for entry in world.status["members"] if entry["phase"] == "Unhealthy"}
@@ -152,6 +225,7 @@ def nothing_resumes(world: World) -> None:
 def told_of(world: World) -> None:
     """As `nothing_resumes`, and the status says which revision there was."""
     nothing_resumes(world)
+    _conditions(world, Quorate="False")
     seen = world.status.get("lastSeen", {}).get("revision", 0)
     require(world, seen > len(world.history.acknowledged), f"the highest revision is said to be {seen}")
 

@@ -47,10 +47,11 @@ class Etcd:
 
     `volumes` and `stored` hold the files and etcd's data on them by the UID of the claim; a process whose files are
     taken away goes on with what it has in memory, and nothing is stored any more. `links` are connections with the
-    moment since which they stand, `exits` tells how processes ended by themselves, by Pod. `cut` are members whose
-    network is, `slow` those that the log does not reach, `mute` those that do not serve clients yet, whatever else they
-    do (etcd that got its own announcement inside a snapshot). `damaged` tells with which last words a start on a volume
-    ends. `first_starts` are the peer URLs of those that began on an empty directory in this tick.
+    moment since which they stand, `exits` tells how processes ended by themselves, by Pod, and `files` what Pods mount
+    of Secrets, from which certificates are read at each handshake. `cut` are members whose network is, `slow` those
+    that the log does not reach, `mute` those that do not serve clients yet, whatever else they do (etcd that got its
+    own announcement inside a snapshot). `damaged` tells with which last words a start on a volume ends. `first_starts`
+    are the peer URLs of those that began on an empty directory in this tick.
     """
 
     server: ApiServer
@@ -60,6 +61,7 @@ class Etcd:
     leads: dict[int, Lead] = field(default_factory=dict)
     links: dict[Link, datetime] = field(default_factory=dict)
     exits: dict[str, Exit] = field(default_factory=dict)
+    files: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
     cut: frozenset[str] = frozenset()
     slow: frozenset[str] = frozenset()
     mute: frozenset[str] = frozenset()
@@ -77,6 +79,7 @@ class Etcd:
             leads=dict(self.leads),
             links=dict(self.links),
             exits=dict(self.exits),
+            files=dict(self.files),
             damaged=dict(self.damaged),
         )
 
@@ -88,6 +91,7 @@ class Etcd:
     def launch(self, launch: Launch) -> Process | Exit:
         """Start a process; an `Exit` if it ends at once."""
         self.exits.pop(launch.pod, None)
+        self.files[launch.pod] = launch.files
         if launch.claim in self.damaged:
             return self.damaged[launch.claim]
         used = initialised(self.volumes[launch.claim])
@@ -224,7 +228,7 @@ class Etcd:
         return not apart and any(network.forgotten(self.server, process) for process in (one, other))
 
     def _connected(self, one: Process, other: Process) -> bool:
-        return not {one.member, other.member} & self.cut and network.connected(self.server, one, other)
+        return not {one.member, other.member} & self.cut and network.connected(self, one, other)
 
     def _leader(self, identifier: int) -> Process | None:
         """The leader of a cluster while it is a voter and a quorum follows it."""

@@ -6,11 +6,13 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from etcd_operator.etcd.client import KeyspaceHash, Member, MemberList, Read, Status
+from etcd_operator.etcd.errors import UnreachableError
 from tests.simulation.changes import Add, Change, Lower, Move, Promote, Remove
-from tests.simulation.dial import dial, dial_voter, refusal, silence
+from tests.simulation.dial import dial, dial_voter, refusal, silence, where
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from collections.abc import Set as AbstractSet
 
     from etcd_operator.etcd.client import Endpoint
     from tests.simulation.etcd import Etcd
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
 
 
 class SimEtcdClient:
-    """`EtcdClient` over the simulated etcd, as far as the fate of the pass lets it see what is so now."""
+    """`EtcdClient` over the simulated etcd, as far as the fate of the pass lets it see what is so now.
 
-    def __init__(self, etcd: Etcd, wire: Wire) -> None:
+    Members in `unreached` are silent for who asks, whatever they do for others.
+    """
+
+    def __init__(self, etcd: Etcd, wire: Wire, *, unreached: AbstractSet[str] = frozenset()) -> None:
         self._etcd = etcd
         self._wire = wire
+        self._unreached = unreached
         self._looking = True
 
     def look_no_more(self) -> None:
@@ -34,7 +40,7 @@ class SimEtcdClient:
     async def status(self, at: Endpoint, *, within: float) -> Status:  # noqa: ARG002 - time is not simulated in calls
         """See `EtcdClient.status`."""
         view = self._etcd if self._wire.fate.past is None or not self._looking else self._wire.fate.past
-        self._wire.alive()
+        self._require_reached(at, "Status")
         process = dial(view, at, "Status")
         data, leader = process.data, view.leader_of(process)
         if process.learns and leader is None:
@@ -66,7 +72,7 @@ class SimEtcdClient:
         self._wire.alive()
         view = self._agreed
         process = next((one for one in view.processes.values() if f"{one.ip}:2379" == at.address), None)
-        return process is not None and view.takes_part(process)
+        return process is not None and at.member not in self._unreached and view.takes_part(process)
 
     async def member_list(self, at: Endpoint, *, within: float) -> MemberList:  # noqa: ARG002
         """See `EtcdClient.member_list`."""
@@ -140,12 +146,17 @@ class SimEtcdClient:
         return past or self._etcd
 
     def _dial(self, at: Endpoint, call: str) -> Process:
-        self._wire.alive()
+        self._require_reached(at, call)
         return dial(self._agreed, at, call)
 
     def _dial_voter(self, at: Endpoint, call: str) -> Process:
-        self._wire.alive()
+        self._require_reached(at, call)
         return dial_voter(self._agreed, at, call)
+
+    def _require_reached(self, at: Endpoint, call: str) -> None:
+        self._wire.alive()
+        if at.member in self._unreached:
+            raise UnreachableError(where(at, call), "Failed to connect to remote host: Timeout occurred")
 
     def _leader(self, at: Endpoint, process: Process, call: str) -> Process:
         leader = self._agreed.leader_of(process)
@@ -154,6 +165,7 @@ class SimEtcdClient:
         return leader
 
     def _change(self, change: Change) -> Data:
+        self._require_reached(change.at, type(change.what).__name__)
         return self._wire.send(
             change,
             lambda: change.carry_out(self._etcd),

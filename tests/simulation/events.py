@@ -265,6 +265,15 @@ def fill_up(number: int, *, when: Callable[[World], bool]) -> Event:
     return _ending(number, f"the volume of member {number} is full", FULL, when=when)
 
 
+def make_room(*, when: Callable[[World], bool]) -> Event:
+    """There is room again on every volume that was full: somebody took away what is not etcd's."""
+
+    def do(world: World) -> None:
+        world.etcd.damaged = {uid: end for uid, end in world.etcd.damaged.items() if end != FULL}
+
+    return Event("no volume is full", when, do)
+
+
 def _ending(number: int, says: str, end: Exit, *, when: Callable[[World], bool]) -> Event:
     """A member's process ends, and so does every later one on its volume."""
 
@@ -307,6 +316,24 @@ def speed_up(*, when: Callable[[World], bool]) -> Event:
         world.etcd.slow = frozenset()
 
     return Event("the log reaches all members", when, do)
+
+
+def hide(*numbers: int, when: Callable[[World], bool]) -> Event:
+    """The operator does not reach these members any more; their peers and the application do."""
+
+    def do(world: World) -> None:
+        world.unreached = frozenset(world.record.present[number] for number in numbers)
+
+    return Event(f"the operator does not reach members {numbers}", when, do)
+
+
+def show(*, when: Callable[[World], bool]) -> Event:
+    """The operator reaches every member again."""
+
+    def do(world: World) -> None:
+        world.unreached = frozenset()
+
+    return Event("the operator reaches all members", when, do)
 
 
 def silence(*numbers: int, when: Callable[[World], bool]) -> Event:

@@ -115,7 +115,7 @@ class Explorer:
             self.tally.ticks += 1
             moments.append(Moment(before, mark, world.calls, world.phase))
         else:
-            world.scenario.end(world)
+            world.conclude()
         proven.update(met)
         return moments
 

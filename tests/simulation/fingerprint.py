@@ -134,7 +134,7 @@ def _machines(world: World) -> Iterator[str]:
     for uid, box in nodes.sandboxes.items():
         trouble = None if box.trouble is None else box.trouble.reason
         permitted = sorted((box.environment or {}).values())
-        yield f"sandbox {pods.get(uid)}: {box.node} {box.stage} {box.running} {trouble} {permitted}"
+        yield f"sandbox {pods.get(uid)}: {box.node} {box.stage} {box.running} {trouble} {permitted} {uid in nodes.ran}"
     yield f"machines: {sorted(nodes.power.items(), key=str)} {sorted(nodes.missing_images)}"
     yield f"quota: {sorted(map(str, world.server.limits.items()))} {sorted(map(str, world.server.forbidden))}"
     yield from (f"held: {name}" for name in nodes.held)
@@ -142,6 +142,8 @@ def _machines(world: World) -> Iterator[str]:
     yield from (f"cut: {name}" for name in etcd.cut)
     yield from (f"slow: {name}" for name in etcd.slow)
     yield from (f"mute: {name}" for name in etcd.mute)
+    yield from (f"unreached: {name}" for name in world.unreached)
+    yield from (f"volume {claims.get(uid)} ends all with: {end.message}" for uid, end in etcd.damaged.items())
 
 
 def _clocks(world: World) -> Iterator[str]:

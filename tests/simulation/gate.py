@@ -68,7 +68,7 @@ class Question:
         encrypted = "peer-trusted-ca-file" in self.options
         if {self.member, peer.member} & self.etcd.cut:
             return False
-        if not network.reaches(self.etcd.server, self.files[PEER_CA] if encrypted else None, peer):
+        if not network.reaches(self.etcd, self.files[PEER_CA] if encrypted else None, peer):
             return False
         now = self.etcd.server.now
         return peer.peer_trust is None or accepted(self.files.get(PEER_CERTIFICATE), trust=peer.peer_trust, now=now)

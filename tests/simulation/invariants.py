@@ -18,7 +18,16 @@ Besides: nothing foreign is touched, nothing is done while paused, no name is us
 whose permission of a first start is withdrawn and are sent elsewhere before one stops, and the budget knows of a voter
 before it votes. A claim is only ever asked to grow, and one at a time; there is never a member more than asked for, but
 where members may be replaced for their volumes, and then one. I13 and the liveness rules are checked at the end of a
-run (endings.py).
+run (endings.py), L4 by `rest`.
+
+Three rules cannot be broken in a world of one cluster with one operator, and are proved elsewhere:
+
+- I10: nothing makes a backup yet, so nothing proves it yet either.
+- I12: no call starts for which the Lease leaves no time (tests/unit/kube/test_fence.py, tests/unit/etcd/test_fence.py,
+  tests/unit/act/test_membership.py), a replica that was frozen has none left when it wakes (tests/unit/test_lease.py),
+  and the real one writes nothing then (tests/integration/test_operator_process.py,
+  e2e/scenarios/test_operator_fails.py). What it had sent before arrives late in every scenario here (explore.py).
+- L5: a cluster that is stuck delays no other (tests/unit/test_workers.py).
 """
 
 from __future__ import annotations
@@ -48,7 +57,11 @@ from tests.simulation.truth import Truth, member_at, truth
 if TYPE_CHECKING:
     from etcd_operator.kube.port import Json
     from tests.simulation.port import Call
+    from tests.simulation.process import Process
     from tests.simulation.world import History, World
+
+SOON = 5.0
+"""Seconds after which somebody who waits, and is not blocked, looks again at the latest."""
 
 _PRIVATE = ("PRIVATE KEY", "LS0tLS1CRUdJTi")
 """How a private key, or anything in PEM that was encoded once more, shows in a text."""
@@ -169,7 +182,9 @@ def _removes_safely(world: World, known: Truth, change: Change, member_id: int) 
     staying = known.healthy - {name}
     require(world, len(staying) >= quorum(known.size - 1), f"I1: no quorum is left after: {change}")
     if recorded and len(record.members) <= world.replicas:
-        require(world, name not in known.healthy, f"I3: removes a healthy member that is wanted: {change}")
+        # Neither the operator nor Kubernetes may reach one that its peers do.
+        silent = name not in known.healthy or name in world.unreached
+        require(world, silent, f"I3: removes a healthy member that is wanted: {change}")
         volume = record.removing is not None and record.removing.cause is Departure.VOLUME
         unsure = bool(world.unseen) or name not in _bound(world)
         allowed = not volume or unsure or _is_unfit(world, name)
@@ -262,7 +277,7 @@ def _starts_what_may_start(world: World, call: Call, *, late: bool) -> None:
 
     Who was removed may be started once more while no quorum can tell of it.
     """
-    unsure = late or call.name in _leaving(world) or not truth(world).agreed
+    unsure = late or call.name in _leaving(world) or not truth(world).agreed or bool(world.unreached)
     require(world, unsure or call.name not in world.history.removed, f"I8: starts who was removed: {call}")
     arguments = call.body["spec"]["containers"][0]["args"]
     if not world.formed or "--initial-cluster-state=new" not in arguments:
@@ -279,9 +294,11 @@ def _deletes_no_data(world: World, call: Call) -> None:
     if not world.formed:
         require(world, not used, f"I6: deletes a claim in use: {call}")
         return
-    if claim["status"]["phase"] == "Pending":
-        return
     known = truth(world)
+    # A volume that Kubernetes lost before its member ever started held nothing.
+    void = claim["status"]["phase"] == "Lost" and call.name not in known.started | history.lived
+    if claim["status"]["phase"] == "Pending" or void:
+        return
     require(world, known.agreed, f"I7: deletes a claim while no quorum can be asked: {call}")
     require(world, call.name not in known.names, f"I6: deletes the claim of a member: {call}")
     require(world, all(process.pod in known.forgotten for process in used), f"I6: deletes a claim in use: {call}")
@@ -292,14 +309,20 @@ def _deletes_no_data(world: World, call: Call) -> None:
 
 
 def outdated(world: World, pod: Json) -> tuple[str, ...]:
-    """What the user has changed of that which the Pod was made from, or Kubernetes of its volume."""
+    """What the user has changed of that which the Pod was made from, or Kubernetes of its volume.
+
+    Of the versions that one counts which was accepted, with the snapshots that prepare for the next.
+    """
     if world.cluster is None:
         return ()
-    spec = ClusterSpec.parse(world.cluster["spec"])
+    spec, record = ClusterSpec.parse(world.cluster["spec"]), world.record
     claim = world.server.find(Kind.CLAIM, NAMESPACE, pod["metadata"]["name"])
     holds = None if claim is None else storage.capacity(claim) or None
-    made_from = pod["metadata"]["annotations"][MADE_FROM]
-    return changed_since(made_from, replace(spec, storage=replace(spec.storage, holds=holds)))
+    etcd = replace(spec.etcd, snapshot_count=1) if record.snapshots else spec.etcd
+    in_force = replace(
+        spec, version=record.version or spec.version, etcd=etcd, storage=replace(spec.storage, holds=holds)
+    )
+    return changed_since(pod["metadata"]["annotations"][MADE_FROM], in_force)
 
 
 def _disrupts_nothing(world: World, call: Call) -> None:
@@ -316,6 +339,8 @@ def _disrupts_nothing(world: World, call: Call) -> None:
         enough = len(known.healthy) - 1 >= quorum(known.size) or known.size == 1
         require(world, (leaves or changed) and enough, f"I3: stops a member that serves: {call}")
         reached = ROLE in body["metadata"]["labels"] and Kind.POD not in world.unseen and known.size > 1
+        # Of one that does not answer the operator it goes by what Kubernetes knows, and to whom that sends clients.
+        reached = reached and (call.name not in world.unreached or _is_ready(body))
         require(world, not reached, f"stops a member to which clients are sent: {call}")
         return
     ended = body["status"]["phase"] in {"Failed", "Succeeded"}
@@ -323,6 +348,10 @@ def _disrupts_nothing(world: World, call: Call) -> None:
     gone = call.name not in known.names and call.name not in record.present
     idle = _does_not_start(world, body)
     require(world, ended or leaves or spare or gone or idle or changed, f"I3, I7: disrupts a formed cluster: {call}")
+
+
+def _is_ready(pod: Json) -> bool:
+    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in pod["status"].get("conditions", ()))
 
 
 def _does_not_start(world: World, pod: Json) -> bool:
@@ -373,13 +402,30 @@ def hold(world: World) -> History:
         lived=history.lived | (known.started if reached else frozenset()),
         voted=history.voted | (known.started & frozenset(known.voters) if reached else frozenset()),
         removed=history.removed | (history.lived - known.names if known.agreed else frozenset()),
+        # A replica that had looked before may still choose whom somebody has just removed.
+        dismissed=history.dismissed | (history.expelled & _leaving(world)),
         named=_names(world),
         retired=_retired(world),
     )
 
 
+def rest(world: World) -> None:
+    """Check what must be true once nothing changes any more: who still waits says for what, and looks again soon."""
+    if world.cluster is None:
+        return
+    plan = world.status["plan"]
+    action, blocked = plan["action"], plan["blocked"]
+    require(world, bool(plan["reason"]), f"L4: {action}, and nobody knows why")
+    require(world, all(block["reason"] and block["message"] for block in blocked), f"L4: blocked by {blocked}")
+    finds = {entry["type"]: entry["status"] for entry in world.status["conditions"]}
+    require(world, finds["Blocked"] == str(bool(blocked)), f"L4: Blocked is {finds['Blocked']} by {blocked}")
+    waits = action not in {"Stable", "Hibernated"} and not blocked
+    soon = 0 < world.wake_after <= SOON
+    require(world, soon or not waits, f"L4: {action}, and looks again after {world.wake_after} s")
+
+
 def _one_cluster(world: World) -> None:
-    led = world.etcd.leaders
+    led = [leader for leader in world.etcd.leaders if not _is_stranded(world, leader)]
     require(world, len(led) <= 1, f"I5: {len(led)} clusters have a leader at the same time")
     for leader in led:
         if world.formed:
@@ -388,6 +434,12 @@ def _one_cluster(world: World) -> None:
         written = {(put.key, put.value) for put in leader.data.journal.puts}
         lost = [key for key, value in world.history.acknowledged if (key, value) not in written]
         require(world, not lost, f"I9: acknowledged writes are lost: {lost}")
+
+
+def _is_stranded(world: World, leader: Process) -> bool:
+    """Whether a first start that was given up runs on where nobody can end it: no client ever reached that either."""
+    given_up = leader.member in _retired(world) and leader.member not in world.history.lived
+    return given_up and world.nodes.sandboxes[leader.pod].node in world.nodes.silent
 
 
 def _names(world: World) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ class Kubelet:
         if verdict.code is startcheck.ExitCode.PASSED:
             return _next(pod, sandbox)
         trouble = back_off(container["name"], pod, code=verdict.code, reason="Error", message=verdict.to_json())
-        return replace(sandbox, trouble=trouble, running=False, environment=None)
+        return replace(sandbox, trouble=trouble.after(sandbox.trouble), running=False, environment=None)
 
     def _start(self, pod: Json, sandbox: Sandbox) -> Sandbox:
         """Start etcd as the container runtime does: by the link on the volume."""
@@ -147,7 +147,7 @@ class Kubelet:
         if link.is_relative_to(DATA_DIR) and link not in self.etcd.volumes.get(claim, {}):
             message = _NO_SUCH_FILE.format(START_COMMAND)
             trouble = back_off(container["name"], pod, code=128, reason="StartError", message=message)
-            return replace(sandbox, trouble=trouble, running=False)
+            return replace(sandbox, trouble=trouble.after(sandbox.trouble), running=False)
         started = self.etcd.launch(
             Launch(
                 namespace=about["namespace"],
@@ -163,7 +163,7 @@ class Kubelet:
         )
         ended = started if isinstance(started, Exit) else before
         # Who ended before is called running only when it has lasted: else its status would change with each attempt.
-        crashed = None if ended is None else _crashed(pod, ended)
+        crashed = None if ended is None else _crashed(pod, ended).after(sandbox.trouble)
         return replace(sandbox, trouble=crashed, running=not isinstance(started, Exit))
 
     def _claim_uid(self, pod: Json) -> str:

@@ -445,6 +445,13 @@ UNLEARNT = Scenario(
     disturbed_after=1,
 )
 
+LOST_AT_GATE = Scenario(
+    "a newcomer's volume is lost at the gate",
+    endings.healthy(5),
+    script=(resized(5, when=moments.admitted(3)), events.claims_lost(3, when=moments.at_gate)),
+    disturbed_after=2,
+)
+
 EVICTED = Scenario(
     "a newcomer is evicted at the gate",
     endings.healthy(5),
@@ -458,6 +465,7 @@ ALL = (
     TAKEN_BACK,
     UNLEARNT,
     EVICTED,
+    LOST_AT_GATE,
     KEPT,
     PAUSED,
     *HEALED,

@@ -106,6 +106,11 @@ def changing(world: World) -> bool:
     return world.phase == len(world.scenario.script) and not calm(world)
 
 
+def led(world: World) -> bool:
+    """As `changing`, while somebody leads."""
+    return changing(world) and bool(world.etcd.leaders)
+
+
 def present(count: int) -> Callable[[World], bool]:
     """As `changing`, with that many members in the record."""
     return lambda world: changing(world) and len(world.record.present) >= count

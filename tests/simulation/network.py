@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.secret import PEER_CERTIFICATE
 from tests.simulation.certificates import accepted
-from tests.simulation.kubernetes import secret_data
 
 if TYPE_CHECKING:
+    from tests.simulation.etcd import Etcd
     from tests.simulation.kubernetes import ApiServer
     from tests.simulation.process import Process
 
 
-def connected(server: ApiServer, one: Process, other: Process) -> bool:
+def connected(etcd: Etcd, one: Process, other: Process) -> bool:
     """Whether each can open a connection to the other."""
-    return reaches(server, one.peer_trust, other) and reaches(server, other.peer_trust, one)
+    return reaches(etcd, one.peer_trust, other) and reaches(etcd, other.peer_trust, one)
 
 
-def reaches(server: ApiServer, trust: bytes | None, other: Process) -> bool:
+def reaches(etcd: Etcd, trust: bytes | None, other: Process) -> bool:
     """Whether who trusts that authority (PEM; None for plain text) can open a connection to another's peer URL."""
+    server = etcd.server
     service = server.find(Kind.SERVICE, other.namespace, other.peer_url.split("/")[2].split(".")[0])
     if service is None or not _stands_behind(server, service["spec"]["selector"], other):
         return False
     if trust is None or other.peer_trust is None:
         return trust is None and other.peer_trust is None
-    certificate = secret_data(server, other.namespace, other.member).get(PEER_CERTIFICATE)
-    return accepted(certificate, trust=trust, now=server.now)
+    return accepted(etcd.files[other.pod].get(PEER_CERTIFICATE), trust=trust, now=server.now)
 
 
 def forgotten(server: ApiServer, process: Process) -> bool:

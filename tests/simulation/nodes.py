@@ -43,8 +43,9 @@ class Power(Enum):
 class Nodes:
     """Every machine with what runs on it, by the UID of the Pod.
 
-    `silent` are the nodes that are not on, since when. `missing_images` cannot be pulled; Pods of members in `held` do
-    not get on until they are let go, and the volumes of those in `stuck` do not grow.
+    `silent` are the nodes that are not on, since when, and `ran` the Pods whose etcd ever ran. `missing_images` cannot
+    be pulled; Pods of members in `held` do not get on until they are let go, and the volumes of those in `stuck` do not
+    grow.
     """
 
     server: ApiServer
@@ -52,6 +53,7 @@ class Nodes:
     power: dict[str, Power] = field(default_factory=dict)
     silent: dict[str, datetime] = field(default_factory=dict)
     sandboxes: dict[str, Sandbox] = field(default_factory=dict)
+    ran: frozenset[str] = frozenset()
     missing_images: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
     stuck: frozenset[str] = frozenset()
@@ -174,7 +176,7 @@ class Nodes:
         sandbox = self.sandboxes.get(uid)
         if sandbox is None:
             if not kubelet.mounts(pod):
-                report(self.server, pod, pod_status.nothing_yet(pod))
+                report(self.server, pod, pod_status.nothing_yet(pod, ran=uid in self.ran))
                 return
             self._addresses += 1
             ip = f"10.244.{self._addresses // 250}.{self._addresses % 250}"
@@ -182,7 +184,9 @@ class Nodes:
         else:
             sandbox = kubelet.advanced(pod, sandbox)
         self.sandboxes[uid] = sandbox
+        self.etcd.files[uid] = sandbox.files
         process = self.etcd.processes.get(uid)
+        self.ran |= frozenset() if process is None else {uid}
         ready = process is not None and (process.serving or self.etcd.takes_part(process)) and not process.learns
         status = pod_status.of(
             pod,
@@ -191,6 +195,7 @@ class Nodes:
             trouble=sandbox.trouble,
             running=sandbox.running,
             ready=ready and process is not None and self.etcd.leader_of(process) is not None,
+            ran=uid in self.ran,
         )
         report(self.server, pod, status)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from etcd_operator.resources.kinds import Kind
@@ -14,13 +14,26 @@ if TYPE_CHECKING:
     from tests.simulation.kubernetes import ApiServer
 
 
+MANY = 3
+"""Restarts from which on nobody distinguishes how many they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a container does not run: the words of its waiting state, and how its last run ended if it ran."""
+    """Why a container does not run: the words of its waiting state, and how its last run ended if it ran.
+
+    `restarts` are those since it last ran well, as far as anybody counts them.
+    """
 
     reason: str
     message: str
     ended: Json | None = None
+    restarts: int = 0
+
+    def after(self, before: Trouble | None) -> Trouble:
+        """The same, once more after the trouble that it had before."""
+        former = 0 if before is None else before.restarts
+        return replace(self, restarts=min(former + 1, MANY)) if self.ended is not None else self
 
 
 def stages(pod: Json) -> tuple[str, ...]:
@@ -50,9 +63,9 @@ def unschedulable(message: str) -> Json:
     }
 
 
-def nothing_yet(pod: Json) -> Json:
+def nothing_yet(pod: Json, *, ran: bool) -> Json:
     """The status while nothing of the Pod can run, for want of a volume."""
-    return of(pod, ip=None, stage=stages(pod)[0], trouble=None, running=False, ready=False)
+    return of(pod, ip=None, stage=stages(pod)[0], trouble=None, running=False, ready=False, ran=ran)
 
 
 def not_ready(pod: Json) -> Json:
@@ -76,8 +89,13 @@ def _dated(entry: Json, before: Json, server: ApiServer) -> Json:
     return {**entry, "lastTransitionTime": before["lastTransitionTime"] if same else timestamp(server.now)}
 
 
-def of(pod: Json, *, ip: str | None, stage: str, trouble: Trouble | None, running: bool, ready: bool) -> Json:
-    """The status while container `stage` runs or is to run next; everything before it has completed."""
+def of(
+    pod: Json, *, ip: str | None, stage: str, trouble: Trouble | None, running: bool, ready: bool, ran: bool
+) -> Json:
+    """The status while container `stage` runs or is to run next; everything before it has completed.
+
+    `ran` is whether its etcd has ever run: while it waits for its turn once more, its last end is told.
+    """
     initialised = stage == ETCD_CONTAINER
     # A container that runs, or that ran and is started again: for Kubernetes both make a running Pod.
     alive = running if trouble is None else trouble.ended is not None
@@ -94,8 +112,10 @@ def of(pod: Json, *, ip: str | None, stage: str, trouble: Trouble | None, runnin
         ],
         **{
             f"{kind}Statuses": [
-                {**_container(body, every.index(stage) - every.index(body["name"]), trouble, running=running)}
-                | ({"ready": ready} if body["name"] == ETCD_CONTAINER else {})
+                _container(body, every.index(stage) - every.index(body["name"]), trouble, running=running)
+                if body["name"] != ETCD_CONTAINER
+                else _etcd(body, every.index(stage) - every.index(body["name"]), trouble, running=running, ran=ran)
+                | {"ready": ready}
                 for body in pod["spec"][f"{kind}s"]
             ]
             for kind in ("initContainer", "container")
@@ -103,6 +123,13 @@ def of(pod: Json, *, ip: str | None, stage: str, trouble: Trouble | None, runnin
         "podIP": ip,
     }
     return {key: value for key, value in status.items() if value is not None}
+
+
+def _etcd(body: Json, behind: int, trouble: Trouble | None, *, running: bool, ran: bool) -> Json:
+    found = _container(body, behind, trouble, running=running)
+    if found["restartCount"] or running or not ran:
+        return found
+    return {**found, "restartCount": 1, "lastState": {"terminated": {"exitCode": 137, "reason": "Error"}}}
 
 
 def _container(body: Json, behind: int, trouble: Trouble | None, *, running: bool) -> Json:
@@ -116,4 +143,4 @@ def _container(body: Json, behind: int, trouble: Trouble | None, *, running: boo
         return {**status, "state": {"running": {}}}
     waiting = {"reason": trouble.reason, "message": trouble.message}
     last = {} if trouble.ended is None else {"terminated": trouble.ended}
-    return {**status, "restartCount": int(bool(last)), "state": {"waiting": waiting}, "lastState": last}
+    return {**status, "restartCount": trouble.restarts, "state": {"waiting": waiting}, "lastState": last}

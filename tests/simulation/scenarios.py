@@ -16,6 +16,7 @@ ALL = (
     *accidents.EMPTIED,
     accidents.BEHIND,
     *accidents.INTACT,
+    *accidents.FULL,
     *accidents.RECORD,
     *accidents.AUTHORITY,
     *accidents.AGAIN,

@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from etcd_operator.api.cluster import Resize
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.quantity import whole_number
-from tests.simulation import endings, events, membership, moments, volume_changes
+from tests.simulation import endings, events, membership, moments, rollouts, volume_changes
 from tests.simulation.changes import Remove
-from tests.simulation.explore import LIMIT, STALE
+from tests.simulation.explore import STALE
 from tests.simulation.invariants import require
 from tests.simulation.nodes import ZONES, Nodes
 from tests.simulation.scenario import NAME, NAMESPACE, Scenario, spec
@@ -38,8 +38,12 @@ HISTORY = Scenario(
     "any history", endings.as_good_as_possible, before=volume_changes.classes, patience=membership.PATIENCE
 )
 
+LONGEST = 300
+"""Ticks within which peace must come: five members may be replaced, and be made anew twice for another version."""
+
 _NOW = moments.at_once
 _NUMBERS, _NODES = st.integers(0, 4), st.sampled_from(sorted(ZONES))
+_VERSIONS = st.sampled_from(("3.5.35", "3.6.15", "3.6.16", "3.7.3"))
 _SIZES, _CLASSES = st.sampled_from(("8Gi", "16Gi")), st.sampled_from((STANDARD, GROWING, FAST))
 
 ACCIDENTS: dict[str, Callable[[int], Event]] = {
@@ -51,6 +55,8 @@ ACCIDENTS: dict[str, Callable[[int], Event]] = {
     "Service": lambda number: events.delete(Kind.SERVICE, events.member(number), when=_NOW),
     "network": lambda number: events.cut_off(number, when=_NOW),
     "log": lambda number: events.slow_down(number, when=_NOW),
+    "reach": lambda number: events.hide(number, when=_NOW),
+    "disk": lambda number: events.fill_up(number, when=_NOW),
 }
 
 LOSSES: dict[str, Callable[[int], Event]] = {
@@ -75,11 +81,11 @@ class AnyHistory(RuleBasedStateMachine):
     world: World
     past: list[World]
 
-    @initialize(size=st.sampled_from((1, 3, 5)), ready=st.booleans())
-    def begin(self, *, size: int, ready: bool) -> None:
+    @initialize(size=st.sampled_from((1, 3, 5)), version=_VERSIONS, ready=st.booleans())
+    def begin(self, *, size: int, version: str, ready: bool) -> None:
         """Create a cluster, and let it become ready or not."""
         self.loop = asyncio.new_event_loop()
-        wanted = spec({"replicas": size, "recovery": {"replaceAfter": "60s"}})
+        wanted = spec({"replicas": size, "version": version, "recovery": {"replaceAfter": "60s"}})
         self.world, self.past = World.of(replace(HISTORY, spec=wanted), self.loop), []
         while ready and not moments.calm(self.world):
             self.live(ticks=1)
@@ -103,10 +109,20 @@ class AnyHistory(RuleBasedStateMachine):
             seen = self.past[0]
             self.world.tick(Fate(stale=dict.fromkeys(STALE, seen.server), past=seen.etcd, frozen=True))
 
-    @rule(size=st.sampled_from((1, 3, 5)))
+    @rule(size=st.sampled_from((0, 1, 3, 5)))
     def wish(self, *, size: int) -> None:
-        """Another size is asked for."""
+        """Another size is asked for, or that all sleep."""
         self._meet(membership.resized(size, when=_NOW))
+
+    @rule(version=_VERSIONS)
+    def wish_for_version(self, *, version: str) -> None:
+        """Another version is asked for, to which a way may lead or not."""
+        self._meet(rollouts.version(version, when=_NOW))
+
+    @rule(count=st.sampled_from((5000, 6000, None)))
+    def wish_for_setting(self, *, count: int | None) -> None:
+        """Another setting is asked for."""
+        self._meet(rollouts.snapshots(count, when=_NOW))
 
     @rule(size=_SIZES, class_name=_CLASSES, resize=st.sampled_from(Resize))
     def wish_for_volumes(self, *, size: str, class_name: str, resize: Resize) -> None:
@@ -164,15 +180,26 @@ class AnyHistory(RuleBasedStateMachine):
         for event in (
             events.every_node_on(when=_NOW),
             events.speed_up(when=_NOW),
+            events.show(when=_NOW),
+            events.make_room(when=_NOW),
             events.operator_starts(when=_NOW),
             events.change("resumed", {"paused": False, "storage": {"resize": "Replace"}}, when=_NOW),
         ):
             self._meet(event)
-        last = self.world.ticks + LIMIT
+        self._end()
+        if self.world.cluster is not None and not self.world.replicas:
+            self._meet(membership.resized(3, when=_NOW))
+            self._end()
+        if self.world.cluster is not None and (needed := endings.way_back(self.world)) is not None:
+            self._meet(rollouts.version(needed, when=_NOW))
+            self._end()
+
+    def _end(self) -> None:
+        last = self.world.ticks + LONGEST
         while not self.world.ended:
-            require(self.world, self.world.ticks < last, f"L1: not at its end {LIMIT} ticks after the last accident")
+            require(self.world, self.world.ticks < last, f"L1: not at its end {LONGEST} ticks after the last accident")
             self.world.tick()
-        self.world.scenario.end(self.world)
+        self.world.conclude()
 
     def _befall(self, what: Callable[[int], Event], number: int) -> None:
         present = self.world.record.present

@@ -19,6 +19,7 @@ from etcd_operator.plan import (
     loss,
     members,
     placement,
+    planner,
     refusals,
     rollout,
     situation,
@@ -198,8 +199,10 @@ FAULTS = (
     Fault(
         "a member is made anew while clients are sent to it",
         rollout,
-        "    others_serve = member in listed.healthy and listed.size > 1\n",
-        "    others_serve = listed.size < 0\n",
+        "    others_serve = member in listed.healthy and listed.size > 1\n"
+        "    # Clients may be sent to one that does not answer the operator.\n"
+        "    if (others_serve or pod.ready) and pod.serving and listed.size > 1:\n",
+        "    others_serve = False\n    if others_serve:\n",
         called("a setting changes"),
         "stops a member to which clients are sent",
     ),
@@ -234,6 +237,22 @@ FAULTS = (
         "if False:",
         called("a node that Kubernetes hears no more, and its member serves"),
         "members are",
+    ),
+    Fault(
+        "a full disk is taken for lost data",
+        loss,
+        "pod.problem.cause in _DATA",
+        "pod.problem.cause in {*_DATA, Cause.CRASHING}",
+        called("a volume is full"),
+        "ends with the plan",
+    ),
+    Fault(
+        "who is blocked does not say by what",
+        planner,
+        'Plan("Blocked", against[0].message,',
+        'Plan("Blocked", "",',
+        called("no place for the third member"),
+        "L4: Blocked, and nobody knows why",
     ),
     Fault(
         "etcd 3.7 is started on what 3.5 wrote",
@@ -294,7 +313,7 @@ FAULTS = (
     Fault(
         "a label that was taken off stays off",
         members,
-        "if wrong and not pod.meta.deleting:",
+        "if wrong and not found.meta.deleting:",
         "if False:",
         called("the label etcd-operator.dev/member is taken off a Pod"),
         "ends with the plan",

@@ -1,4 +1,4 @@
-"""Accidents at each moment of a creation, a scale-out, a scale-in and a replacement, not only where one thought."""
+"""Accidents at each moment of what is done to a cluster, not only where one thought of them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@pytest.mark.parametrize("job", [Job("a creation", accident.says) for accident in ALL["a creation"][1]], ids=str)
-def test_a_creation_gets_over_it_at_any_moment(explored: Callable[[Job], None], job: Job) -> None:
-    explored(job)
-
-
-@pytest.mark.parametrize("job", [Job("a scale-out", accident.says) for accident in ALL["a scale-out"][1]], ids=str)
-def test_a_scale_out_gets_over_it_at_any_moment(explored: Callable[[Job], None], job: Job) -> None:
-    explored(job)
-
-
-@pytest.mark.parametrize("job", [Job("a scale-in", accident.says) for accident in ALL["a scale-in"][1]], ids=str)
-def test_a_scale_in_gets_over_it_at_any_moment(explored: Callable[[Job], None], job: Job) -> None:
-    explored(job)
-
-
-@pytest.mark.parametrize("job", [Job("a replacement", accident.says) for accident in ALL["a replacement"][1]], ids=str)
-def test_a_replacement_gets_over_it_at_any_moment(explored: Callable[[Job], None], job: Job) -> None:
+@pytest.mark.parametrize("job", [Job(story) for story in ALL], ids=str)
+def test_a_cluster_gets_over_whatever_befalls_it_at_any_moment_of(explored: Callable[[Job], None], job: Job) -> None:
     explored(job)

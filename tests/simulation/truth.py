@@ -74,8 +74,9 @@ def member_at(url: str) -> str:
 def truth(world: World) -> Truth:
     """The truth at this moment, of the latched cluster once one is."""
     etcd = world.etcd
-    leader = next(iter(etcd.leaders), None)
-    stored = sorted(etcd.stored.values(), key=lambda data: data.journal.up_to_date)
+    leader, latched = next(iter(etcd.leaders), None), world.status.get("clusterID")
+    ours = (data for data in etcd.stored.values() if latched in {None, hex_id(data.cluster_id)})
+    stored = sorted(ours, key=lambda data: data.journal.up_to_date)
     known = stored if leader is None else [leader.data]
     listed = known[-1].journal.members if known else ()
     by_id = {member.id: member_at(member.peer_urls[0]) for member in listed}

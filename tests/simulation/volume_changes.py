@@ -45,13 +45,14 @@ def _two_places(world: World) -> None:
     world.nodes.become("node-0", "node-1", room=1)
 
 
-def _asked(*, when: Callable[[World], bool], **change: str) -> Event:
+def asked(*, when: Callable[[World], bool], **change: str) -> Event:
+    """The user asks for other volumes."""
     words = ", ".join(f"{name} {value}" for name, value in change.items())
     return events.change(f"storage becomes {words}", {"storage": change}, when=when)
 
 
 def _larger(size: str = "16Gi", *, when: Callable[[World], bool]) -> Event:
-    return _asked(size=size, when=when)
+    return asked(size=size, when=when)
 
 
 def _changed(
@@ -114,7 +115,7 @@ def _refused(reason: BlockReason, *, count: int) -> Callable[[World], None]:
 
 _READY = moments.admitted(3)
 _NODE_OFF = events.on_node_of(0, "is off", Nodes.power_off, when=_READY)
-_OTHER = _asked(className=FAST, resize="Replace", when=_READY)
+_OTHER = asked(className=FAST, resize="Replace", when=_READY)
 
 GROWN = (
     _changed("volumes grow", _larger(when=_READY), end=endings.replaced(0), first=_GROWING),
@@ -222,13 +223,13 @@ REFUSED = (
     ),
     _changed(
         "another class is refused",
-        _asked(className=FAST, when=_READY),
+        asked(className=FAST, when=_READY),
         end=_refused(BlockReason.RESIZE, count=3),
     ),
     _changed(
         "another class is refused until members may be replaced",
-        _asked(className=FAST, when=_READY),
-        _asked(resize="Replace", when=moments.calm),
+        asked(className=FAST, when=_READY),
+        asked(resize="Replace", when=moments.calm),
         end=endings.replaced(3),
         disturbed=False,
     ),
@@ -261,20 +262,20 @@ REPLACED = (
     _changed(
         "another class is asked for and taken back while a newcomer learns",
         _OTHER,
-        _asked(className=storage.STANDARD, when=moments.learning),
+        asked(className=storage.STANDARD, when=moments.learning),
         end=endings.healthy(3),
     ),
     _changed(
         "another class is asked for and taken back while a member leaves",
         _OTHER,
-        _asked(className=storage.STANDARD, when=moments.leaving),
+        asked(className=storage.STANDARD, when=moments.leaving),
         end=endings.healthy(3),
         disturbed=False,
     ),
     _changed(
         "members may not be replaced any more while a newcomer learns",
         _larger(when=_READY),
-        _asked(size="8Gi", resize="Expand", when=moments.learning),
+        asked(size="8Gi", resize="Expand", when=moments.learning),
         end=endings.healthy(3),
         first=_REPLACING,
         disturbed=False,

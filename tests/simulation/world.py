@@ -81,7 +81,7 @@ class World:
 
     `phase` is how many events of the scenario have come, `quiet` for how many ticks nothing has changed, `changed` when
     something last did, `calls` what the operator wrote and changed in its last pass, `unseen` of which kinds it saw an
-    earlier state, `wake_after` when it wants to look again, in seconds.
+    earlier state, `unreached` the members that it cannot ask, `wake_after` when it wants to look again, in seconds.
     """
 
     scenario: Scenario
@@ -98,6 +98,7 @@ class World:
     changed: datetime = START
     calls: tuple[Call | Change, ...] = ()
     unseen: frozenset[Kind] = frozenset()
+    unreached: frozenset[str] = frozenset()
     wake_after: float = 0.0
     story: tuple[str, ...] = field(default=(), repr=False)
     _draws: int = 0
@@ -201,6 +202,11 @@ class World:
         except (KubeError, EtcdError) as error:
             self.tell(f"      {error}")
 
+    def conclude(self) -> None:
+        """The story has ended: as it must, and so that whoever reads the status knows why. Raises Violated."""
+        invariants.rest(self)
+        self.scenario.end(self)
+
     def restart_operator(self) -> None:
         """A new process, which remembers nothing."""
         self.operator = None
@@ -221,7 +227,7 @@ class World:
 
     def _pass(self, fate: Fate) -> None:
         wire = Wire(fate, self._on_send)
-        kube, client = SimKube(self.server, wire), SimEtcdClient(self.etcd, wire)
+        kube, client = SimKube(self.server, wire), SimEtcdClient(self.etcd, wire, unreached=self.unreached)
         recorder = Recorder(kube, "simulated")
 
         def draw() -> bytes:
@@ -239,7 +245,7 @@ class World:
             timer=(self.server.now - START).total_seconds,
             entropy=draw,
             _patience=deepcopy(self.operator._patience),  # noqa: SLF001 - a copy of the world has its own
-            _memory=deepcopy(self.operator._memory),  # noqa: SLF001
+            memory=deepcopy(self.operator.memory),
         )
         self.wake_after, self.unseen = 0.0, frozenset(fate.stale)
         try:
