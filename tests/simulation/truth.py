@@ -74,7 +74,8 @@ def member_at(url: str) -> str:
 def truth(world: World) -> Truth:
     """The truth at this moment, of the latched cluster once one is."""
     etcd = world.etcd
-    leader, latched = next(iter(etcd.leaders), None), world.status.get("clusterID")
+    latched = world.status.get("clusterID")
+    leader = next((one for one in etcd.leaders if latched in {None, hex_id(one.data.cluster_id)}), None)
     ours = (data for data in etcd.stored.values() if latched in {None, hex_id(data.cluster_id)})
     stored = sorted(ours, key=lambda data: data.journal.up_to_date)
     known = stored if leader is None else [leader.data]

@@ -77,7 +77,7 @@ def test_the_goals_are_those_of_the_design() -> None:
         "scale-in": (Goal("ratio", "≤", 0.5), *quiet),
         "pod-deleted": (Goal("ratio", "≤", 1.5),),
         "leader-killed": (Goal("ratio", "≤", 1.2), Goal("gap_ratio", "≤", 1.2)),
-        "leader-drained": quiet,
+        "leader-drained": (Goal("extra_write_gap_ms", "≤", 100),),
         "volume-lost": (Goal("ratio", "≤", 2),),
         "node-lost": (Goal("ratio", "≤", 2),),
         "config-roll": (Goal("ratio", "≤", 1.6), *quiet),
