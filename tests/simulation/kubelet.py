@@ -13,7 +13,7 @@ from etcd_operator.resources.pod import ETCD_CONTAINER, START_CHECK_CONTAINER, S
 from tests.simulation import gate
 from tests.simulation.controllers import claim_of, warn
 from tests.simulation.kubernetes import secret_data
-from tests.simulation.pod_status import Trouble, back_off, stages
+from tests.simulation.pod_status import Trouble, back_off, just_ended, stages
 from tests.simulation.process import Exit, Launch
 from tests.simulation.volumes import Mounted
 
@@ -61,6 +61,8 @@ class Kubelet:
         match sandbox.stage:
             case _ if pod["metadata"]["uid"] in self.etcd.processes:
                 return sandbox if sandbox.trouble is None else replace(sandbox, trouble=None)
+            case stage if stage == ETCD_CONTAINER and sandbox.running and sandbox.trouble is None:
+                return replace(sandbox, trouble=just_ended(self._exit(pod)), running=False)
             case stage if image_trouble := self._pull(pod, stage):
                 return replace(sandbox, trouble=image_trouble, running=False)
             case stage if stage == VERSION_CONTAINER:
@@ -165,6 +167,10 @@ class Kubelet:
         # Who ended before is called running only when it has lasted: else its status would change with each attempt.
         crashed = None if ended is None else _crashed(pod, ended).after(sandbox.trouble)
         return replace(sandbox, trouble=crashed, running=not isinstance(started, Exit))
+
+    def _exit(self, pod: Json) -> Exit:
+        """How etcd ended: by itself, or because somebody killed it."""
+        return self.etcd.exits.get(pod["metadata"]["uid"], Exit(137, ""))
 
     def _claim_uid(self, pod: Json) -> str:
         claim = self.server.find(Kind.CLAIM, pod["metadata"]["namespace"], claim_of(pod))

@@ -12,6 +12,7 @@ from etcd_operator.status.moment import timestamp
 if TYPE_CHECKING:
     from etcd_operator.kube.port import Json
     from tests.simulation.kubernetes import ApiServer
+    from tests.simulation.process import Exit
 
 
 MANY = 3
@@ -22,7 +23,8 @@ MANY = 3
 class Trouble:
     """Why a container does not run: the words of its waiting state, and how its last run ended if it ran.
 
-    `restarts` are those since it last ran well, as far as anybody counts them.
+    Without a `reason` it does not wait yet: it has just ended. `restarts` are those since it last ran well, as far as
+    anybody counts them.
     """
 
     reason: str
@@ -47,6 +49,12 @@ def back_off(container: str, pod: Json, *, code: int, reason: str, message: str)
     where = f"container={container} pod={about['name']}_{about['namespace']}({about['uid']})"
     ended = {"exitCode": code, "reason": reason, "message": message}
     return Trouble("CrashLoopBackOff", f"back-off 5m0s restarting failed {where}", ended)
+
+
+def just_ended(end: Exit) -> Trouble:
+    """A container that has ended, before its kubelet has begun to start it again."""
+    reason = "Error" if end.code else "Completed"
+    return Trouble("", "", {"exitCode": end.code, "reason": reason, "message": end.message})
 
 
 def condition(kind: str, *, holds: bool, reason: str = "", message: str = "") -> Json:
@@ -141,6 +149,8 @@ def _container(body: Json, behind: int, trouble: Trouble | None, *, running: boo
         return {**status, "state": {"waiting": {"reason": "PodInitializing"}}}
     if trouble is None:
         return {**status, "state": {"running": {}}}
+    if not trouble.reason:
+        return {**status, "restartCount": trouble.restarts, "state": {"terminated": trouble.ended}}
     waiting = {"reason": trouble.reason, "message": trouble.message}
     last = {} if trouble.ended is None else {"terminated": trouble.ended}
     return {**status, "restartCount": trouble.restarts, "state": {"waiting": waiting}, "lastState": last}

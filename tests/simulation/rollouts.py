@@ -184,4 +184,11 @@ ALL = (
         before=_without_image,
         disturbed_after=1,
     ),
+    Scenario(
+        "a container restarts while an image that does not exist stays at another member",
+        endings.degraded(3, lost=1, reason=BlockReason.IMAGE),
+        script=(_image(_MISSING, when=moments.admitted(3)), events.restart_containers(1, when=moments.calm)),
+        before=_without_image,
+        disturbed_after=2,
+    ),
 )

@@ -207,6 +207,16 @@ FAULTS = (
         "stops a member to which clients are sent",
     ),
     Fault(
+        "who is killed for a moment gets what another does not come up with",
+        rollout,
+        "    if pod.problem is None or pod.just_ended or is_last_hold(situation, pod.member):\n"
+        "        return False\n"
+        "    return pod.restarts >= HOPELESS or not _is_doubtful(situation, pod.member)\n",
+        "    return pod.problem is not None\n",
+        called("a container restarts while an image that does not exist stays at another member"),
+        "condition Available is False",
+    ),
+    Fault(
         "a change of the spec reaches nobody",
         rollout,
         "    if not changed:\n        return None\n",
