@@ -115,9 +115,11 @@ def _wanted(situation: Situation) -> Iterator[Credentials]:
 def _may_know(situation: Situation, member: str) -> bool:
     """Whether the first Secret of `member` can say who the others are: that of a newcomer only by etcd's own list.
 
-    Written without it, the Secret would withdraw a permission that was never given.
+    Written without it, the Secret would withdraw a permission that was never given; one whose etcd has run has used it.
     """
-    return member in situation.record.members or not isinstance(situation.seen.etcd.members, Unknown)
+    pod = situation.seen.pods.get(member)
+    lived = pod is not None and pod.lived
+    return member in situation.record.members or lived or not isinstance(situation.seen.etcd.members, Unknown)
 
 
 def _client_leaf(mode: ClientTLS, common_name: str, authority: str) -> tuple[Leaf, ...]:

@@ -320,6 +320,11 @@ FOUNDATIONS = of(
 CREDENTIALS = of(
     "plan/credentials.py",
     (
+        "a newcomer that has run gets its Secret back without a quorum",
+        "return member in situation.record.members or lived or not isinstance",
+        "return member in situation.record.members or not isinstance",
+    ),
+    (
         "members and clients trust different authorities",
         "return peer if tls.client is ClientTLS.OFF else (*peer, identity.client_ca_secret)",
         "return peer",
@@ -366,7 +371,7 @@ CREDENTIALS = of(
     ),
     (
         "a newcomer's Secret is written when the others are known",
-        "return member in situation.record.members or not isinstance(situation.seen.etcd.members, Unknown)",
+        "return member in situation.record.members or lived or not isinstance(situation.seen.etcd.members, Unknown)",
         "return True",
     ),
     ("a permission names the members that are not ours", "others=others)", "others=())"),

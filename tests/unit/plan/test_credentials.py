@@ -19,6 +19,7 @@ from tests.builders import (
     NOW,
     Stage,
     a_member,
+    a_pod,
     a_spec,
     an_observation,
     having,
@@ -220,6 +221,14 @@ def test_the_secret_of_a_newcomer_is_rewritten_when_the_list_has_changed() -> No
 def test_a_newcomer_gets_no_secret_that_would_withdraw_what_was_never_permitted() -> None:
     seen = silent(with_record(an_observation(Stage.STABLE), joining=(MEMBERS[3],)))
     assert keep(situation(seen)) is None
+
+
+def test_a_newcomer_that_has_run_gets_its_secret_back_without_a_permission_while_etcd_cannot_be_asked() -> None:
+    alone = silent(with_record(an_observation(Stage.STABLE), joining=(MEMBERS[3],)))
+    plan = keep(situation(having(alone, a_pod(MEMBERS[3]))))
+    assert plan is not None
+    assert written(plan, MEMBERS[3]).wanted.texts == {"initial-cluster": WITHDRAWN}
+    assert keep(situation(having(alone, a_pod(MEMBERS[3], running=False)))) is None
 
 
 def test_the_secret_of_a_newcomer_stays_as_it_is_while_etcd_cannot_be_asked() -> None:
