@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -83,6 +84,13 @@ async def sees(server: Server, member_id: int, number: str) -> None:
     assert [line.rpartition(" ")[2] for line in lines if mark in line] == [number], lines
 
 
+def streams_from(server: Server, member_id: int) -> list[str]:
+    """The kind of each stream from the member to which `server` has listened, as it wrote them down."""
+    told = (line for line in server.output().splitlines() if "established TCP" in line and "stream-reader-type" in line)
+    lines = map(json.loads, told)
+    return [line["stream-reader-type"] for line in lines if line["remote-peer-id"] == f"{member_id:x}"]
+
+
 async def test_one_refuses_for_ever_what_another_takes(
     client: GrpcEtcdClient, lab: Lab, version: Version, road: tuple[Road, int]
 ) -> None:
@@ -110,10 +118,17 @@ async def test_one_refuses_for_ever_what_another_takes(
         await sees(leader, member_id, "0")
 
     await until(on_its_way)
+    before = len(streams_from(leader, member_id))
     way.cut = False
     restarted.start(trio, arguments=listens)
     await healthy(client, restarted)
-    await until(lambda: sees(leader, member_id, "1"))
+
+    async def listens_again() -> None:
+        # Each stream that comes about makes the member active: what is lost before the second is forgotten.
+        assert len(set(streams_from(leader, member_id)[before:])) == 2
+        await sees(leader, member_id, "1")
+
+    await until(listens_again)
     way.lose()
     await until(lambda: sees(leader, member_id, "0"))
 
