@@ -142,8 +142,8 @@ def _may_be_evicted(orders: EtcdCluster, number: int) -> None:
 
 
 def _all_pods_may_be_made_again(kube: Kube, node: str) -> None:
-    """Hold when each Pod of the node has an owner: those that empty a volume have none, and a drain refuses them."""
-    pods = kube.list(Kind.POD, fields=f"spec.nodeName={node}")
+    """Hold when each Pod at work on the node has an owner: one that empties a volume has none, and no drain ends it."""
+    pods = kube.list(Kind.POD, fields=f"spec.nodeName={node},status.phase!=Succeeded,status.phase!=Failed")
     alone = [pod["metadata"]["name"] for pod in pods if not pod["metadata"].get("ownerReferences")]
     assert not alone, f"Pods without an owner: {', '.join(alone)}"
 
