@@ -3,8 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
+from e2e.bench.results import NotMeasuredError
 from etcd_operator.etcd.client import Member
+
+RULE: Final = 5.0
+"""Seconds for which voters must have been connected before etcd lets members be added or removed (etcd-rules.md §1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,26 @@ def changes(listings: Iterable[Listing], *, since: float) -> dict[str, float]:
             counts[f"{kind} {what}"] = number = counts.get(f"{kind} {what}", 0) + 1
             found[f"{kind}_{number}_{what}"] = round(later.at - since, 2)
     return found
+
+
+def beyond_rule(listings: Iterable[Listing], *, since: float) -> float:
+    """Return how many seconds after etcd's rule was over the slowest of the changes came that the rule held up.
+
+    The rule is over `RULE` seconds after the newest member started; it held up what nothing else did until then: the
+    changes after `since`, each after the one before it. Raises NotMeasuredError if it held up none of them.
+    """
+    late: list[float] = []
+    free, over = since, since
+    for earlier, later in pairwise(listings):
+        before, after = _by_id(earlier), _by_id(later)
+        if before.keys() != after.keys() and later.at > since and over > free:
+            late.append(later.at - over)
+        if any(member.started and not (name in before and before[name].started) for name, member in after.items()):
+            over = later.at + RULE
+        free = max(later.at, since)
+    if not late:
+        raise NotMeasuredError("etcd's rule held up no change")
+    return round(max(late), 2)
 
 
 def _by_id(listing: Listing) -> dict[int, Member]:

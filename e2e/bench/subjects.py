@@ -109,13 +109,13 @@ class HandWritten:
 def ours(bench: Bench, **spec: Any) -> Iterator[Ours]:
     """Yield a new cluster of the operator, which has settled, and watch it until the context is left."""
     # DNS that caches has heard of no earlier cluster of a new name.
-    name = f"ours-{secrets.token_hex(3)}"
+    name, voters = f"ours-{secrets.token_hex(3)}", spec.get("replicas", VOTERS)
     with Watch(bench.kube, NAMESPACE, WATCHED) as watch:
         bench.kube.apply(our_manifest(name, etcd=bench.etcd, **spec), namespace=NAMESPACE)
         members = Members(watch, name)
-        served = until_all_serve(members.endpoints, voters=VOTERS, within=WITHIN)
+        served = until_all_serve(members.endpoints, voters=voters, within=WITHIN)
         subject = Ours(bench, members, served.all)
-        subject.settle(VOTERS)
+        subject.settle(voters)
         yield subject
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from e2e.bench.listing import Listing, changes
+from e2e.bench.listing import Listing, beyond_rule, changes
+from e2e.bench.results import NotMeasuredError
 from etcd_operator.etcd.client import Member
 
 
@@ -54,3 +55,34 @@ def test_the_way_of_a_newcomer_is_told_step_by_step() -> None:
 def test_changes_of_one_kind_are_counted() -> None:
     lists = [listing(A, B, C, D, at=1.0), listing(A, B, C, at=2.0), listing(A, B, at=4.0)]
     assert changes(lists, since=1.0) == {"voter_1_removed": 1.0, "voter_2_removed": 3.0}
+
+
+def test_a_change_that_etcd_holds_up_is_counted_from_when_its_rule_is_over() -> None:
+    lists = [
+        listing(A, at=0.0),
+        listing(A, learner("b", started=False), at=8.0),
+        listing(A, learner("b"), at=9.0),
+        listing(A, B, at=9.2),
+        listing(A, B, learner("c", started=False), at=14.3),
+        listing(A, B, learner("c"), at=15.0),
+        listing(A, B, C, at=15.2),
+    ]
+    assert beyond_rule(lists, since=0.0) == 0.3
+
+
+def test_the_slowest_of_the_changes_that_are_held_up_counts_and_none_from_before_they_were_asked_for() -> None:
+    lists = [
+        listing(A, B, C, at=0.0),
+        listing(A, B, C, learner("d"), at=5.0),
+        listing(A, B, C, D, at=5.5),
+        listing(A, B, C, at=10.25),
+        listing(A, B, at=11.5),
+    ]
+    assert beyond_rule(lists, since=6.0) == 0.25
+    assert beyond_rule([*lists[:3], listing(A, B, C, at=9.0), *lists[4:]], since=6.0) == 1.5
+
+
+def test_what_etcd_does_not_hold_up_is_not_measured() -> None:
+    lists = [listing(A, B, C, at=0.0), listing(A, B, at=30.0)]
+    with pytest.raises(NotMeasuredError, match="held up no change"):
+        beyond_rule(lists, since=20.0)

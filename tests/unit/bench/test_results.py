@@ -75,6 +75,8 @@ def test_the_goals_are_those_of_the_design() -> None:
         "idle": (Goal("api_writes", "≤", 0), Goal("cpu_percent", "<", 2), Goal("peak_rss_mib", "≤", 120)),
         "scale-out": (Goal("ratio", "≤", 1.8), *quiet),
         "scale-in": (Goal("ratio", "≤", 0.5), *quiet),
+        "one-to-three": (Goal("beyond_rule_seconds", "≤", 1), Goal("failed_writes", "≤", 0)),
+        "scale-back": (Goal("beyond_rule_seconds", "≤", 1), Goal("failed_writes", "≤", 0)),
         "pod-deleted": (Goal("ratio", "≤", 1.5),),
         "leader-killed": (Goal("ratio", "≤", 1.2), Goal("gap_ratio", "≤", 1.2)),
         "leader-drained": (Goal("extra_write_gap_ms", "≤", 100),),
