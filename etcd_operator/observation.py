@@ -172,10 +172,11 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The PodDisruptionBudget."""
+    """The PodDisruptionBudget; its `min_available` is 0 if it counts in another way."""
 
     meta: Meta
     min_available: int
+    selector: Json
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -34,6 +34,7 @@ from etcd_operator.observation import (
     Stranger,
     Unknown,
 )
+from etcd_operator.resources.budget import budget_selector
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import (
     WITHDRAWN,
@@ -48,6 +49,7 @@ from etcd_operator.resources.names import (
 from etcd_operator.resources.ownership import cluster_labels, member_labels, owner_reference, voter_label
 from etcd_operator.resources.pod import StartCheckImage
 from etcd_operator.resources.quantity import whole_number
+from etcd_operator.resources.services import client_service, member_service
 from etcd_operator.resources.settings import MADE_FROM, made_from
 from tests.spec import shortest
 
@@ -293,7 +295,8 @@ def an_observation(
 def a_service(name: str, *, member: bool = False) -> Service:
     """A Service of the cluster, or of the member of that name."""
     labels = member_labels(IDENTITY, name) if member else None
-    return Service(a_meta(name, labels=labels), {"type": "ClusterIP"})
+    body = member_service(IDENTITY, name) if member else client_service(IDENTITY)
+    return Service(a_meta(name, labels=labels), body["spec"])
 
 
 def a_member_secret(member: str, permission: str, *, tls: TLS | None = None) -> Secret:
@@ -309,7 +312,7 @@ def _services(names: tuple[str, ...]) -> dict[str, Service]:
 
 def a_budget(min_available: int) -> Budget:
     """The cluster's PodDisruptionBudget."""
-    return Budget(a_meta(IDENTITY.disruption_budget), min_available)
+    return Budget(a_meta(IDENTITY.disruption_budget), min_available, budget_selector(IDENTITY))
 
 
 def _claim_owner(spec: ClusterSpec) -> str | None:

@@ -182,6 +182,45 @@ def test_what_belongs_to_a_cluster_comes_back_when_somebody_deletes_it(orders: E
     assert {pod["metadata"]["uid"] for pod in orders.pods()} == pods
 
 
+def test_services_and_the_budget_lead_to_the_members_again_when_somebody_edits_them(
+    orders: EtcdCluster, kube: Kube
+) -> None:
+    theirs = {"app": "theirs"}
+    edits = [
+        (Kind.BUDGET, orders.name, {"minAvailable": None, "maxUnavailable": 3, "selector": {"matchLabels": theirs}}),
+        (Kind.SERVICE, orders.name, {"selector": theirs, "publishNotReadyAddresses": True}),
+        (Kind.SERVICE, orders.members()[0], {"ports": [{"name": "peer", "port": 2380, "targetPort": 9}]}),
+    ]
+    before = [kube.get(kind, orders.namespace, name)["spec"] for kind, name, _ in edits]
+    for kind, name, spec in edits:
+        edited = kube.patch(kind, orders.namespace, name, {"spec": spec})["spec"]
+        assert edited not in before
+
+    def all_are_put_back() -> None:
+        found = [kube.get(kind, orders.namespace, name)["spec"] for kind, name, _ in edits]
+        assert [_said(spec) for spec in found] == [_said(spec) for spec in before]
+
+    eventually(all_are_put_back, within=30)
+    orders.becomes_healthy()
+
+
+def test_how_a_service_is_exposed_is_left_to_its_users(orders: EtcdCluster, kube: Kube) -> None:
+    kube.patch(
+        Kind.SERVICE, orders.namespace, orders.name, {"spec": {"type": "NodePort", "selector": {"app": "theirs"}}}
+    )
+
+    def it_leads_to_members_again() -> Json:
+        spec: Json = kube.get(Kind.SERVICE, orders.namespace, orders.name)["spec"]
+        assert "app" not in spec["selector"]
+        return spec
+
+    spec = eventually(it_leads_to_members_again, within=30)
+    assert spec["type"] == "NodePort"
+    assert all(port["nodePort"] for port in spec["ports"])
+    kube.patch(Kind.SERVICE, orders.namespace, orders.name, {"spec": {"type": "ClusterIP"}})
+    orders.becomes_healthy()
+
+
 def test_a_label_taken_off_a_members_pod_is_put_back(orders: EtcdCluster, kube: Kube) -> None:
     member = orders.members()[0]
     kube.patch(Kind.POD, orders.namespace, member, {"metadata": {"labels": {ROLE: None}}})
@@ -244,6 +283,11 @@ def test_a_claim_without_its_labels_is_not_taken_for_lost(orders: EtcdCluster, k
     orders.becomes_healthy()
     assert orders.identities() == before
     has_exactly(orders, 3)
+
+
+def _said(spec: Json) -> Json:
+    """A spec without what is false: that goes without saying."""
+    return {key: value for key, value in spec.items() if value}
 
 
 def _image(pod: Json) -> str:

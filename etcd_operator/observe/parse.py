@@ -176,7 +176,7 @@ def service(body: Json) -> Service:
 def budget(body: Json) -> Budget:
     """A PodDisruptionBudget; anything but a number of Pods counts as none at all, so that it is put right."""
     wanted = body["spec"].get("minAvailable")
-    return Budget(meta(body), wanted if isinstance(wanted, int) else 0)
+    return Budget(meta(body), wanted if isinstance(wanted, int) else 0, body["spec"].get("selector") or {})
 
 
 def pod(body: Json) -> Pod:

@@ -9,7 +9,7 @@ from etcd_operator.etcd.quorum import quorum
 from etcd_operator.plan.changes import promotable
 from etcd_operator.plan.credentials import authorities, may_make_authority, permitted
 from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, Plan
-from etcd_operator.resources.budget import disruption_budget
+from etcd_operator.resources.budget import budget_selector, disruption_budget
 from etcd_operator.resources.claim import member_claim
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import cluster_labels, owner_reference
@@ -18,19 +18,20 @@ from etcd_operator.resources.services import client_service, member_service
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from etcd_operator.api.cluster import Json
     from etcd_operator.plan.model import Step
     from etcd_operator.plan.situation import Situation
 
 
 def lay(situation: Situation) -> Plan | None:
-    """Create what is missing of it, all at once, and put the budget right.
+    """Create what is missing of it, all at once, and put right what somebody edited.
 
     A Service exists before its member's Pod, so that no resolver ever learns that its name does not exist
     (etcd-rules.md §7). A claim is created only for a member that may start on an empty volume: for any other it would
     stand in for data that is lost. An authority is made only before the first process trusts one.
     """
     record = situation.record
-    steps = (*_missing(situation), *_wrong_budget(situation))
+    steps = (*_missing(situation), *_wrong_services(situation), *_wrong_budget(situation))
     return Plan("LayFoundations", f"writing {len(steps)} objects that members need", record, steps) if steps else None
 
 
@@ -73,13 +74,55 @@ def _missing(situation: Situation) -> Iterator[Step]:
             yield Delete(Kind.CLAIM, claim.meta, f"the volume of {member} is gone, and nothing was on it yet")
 
 
+def _wrong_services(situation: Situation) -> Iterator[Step]:
+    """Each Service leads to whom it is for; its type and what else users add to it is theirs."""
+    identity = situation.identity
+    wanted = {identity.client_service: client_service(identity)}
+    wanted |= {member: member_service(identity, member) for member in situation.record.present}
+    for name, body in wanted.items():
+        service = situation.seen.services.get(name)
+        if service is not None and (patch := _redirected(service.spec, body["spec"])):
+            yield Patch(Kind.SERVICE, service.meta, {"spec": patch}, f"it led elsewhere: wrong {', '.join(patch)}")
+
+
+def _redirected(present: Json, wanted: Json) -> Json:
+    """The merge patch that makes a Service lead to the Pods and ports that are wanted, and to no others' Pods."""
+    patch: Json = {}
+    if present.get("selector", {}) != wanted["selector"]:
+        patch["selector"] = _instead(present.get("selector", {}), wanted["selector"])
+    if not all(any(port.items() <= found.items() for found in present.get("ports", ())) for port in wanted["ports"]):
+        patch["ports"] = wanted["ports"]
+    unready = wanted.get("publishNotReadyAddresses", False)
+    if present.get("publishNotReadyAddresses", False) != unready:
+        patch["publishNotReadyAddresses"] = unready
+    return patch
+
+
 def _wrong_budget(situation: Situation) -> Iterator[Step]:
     """The budget counts etcd's own voters; the next one before it votes, and one that left only when it is gone."""
-    voters, budget = _voters(situation), situation.seen.budgets.get(situation.identity.disruption_budget)
-    if voters is None or budget is None or budget.min_available == quorum(voters):
+    identity, voters = situation.identity, _voters(situation)
+    budget = situation.seen.budgets.get(identity.disruption_budget)
+    if budget is None:
         return
-    needed = quorum(voters)
-    yield Patch(Kind.BUDGET, budget.meta, {"spec": {"minAvailable": needed}}, f"the quorum of {voters} is {needed}")
+    patch: Json = {}
+    reasons: list[str] = []
+    if voters is not None and budget.min_available != quorum(voters):
+        patch |= {"minAvailable": quorum(voters), "maxUnavailable": None}
+        reasons.append(f"the quorum of {voters} is {quorum(voters)}")
+    selector = budget_selector(identity)
+    if budget.selector != selector:
+        patch["selector"] = _instead(budget.selector, selector)
+        reasons.append("it counted other Pods")
+    if patch:
+        yield Patch(Kind.BUDGET, budget.meta, {"spec": patch}, ", ".join(reasons))
+
+
+def _instead(present: Json, wanted: Json) -> Json:
+    """The merge patch after which an object has what is wanted and nothing else."""
+    patch: Json = dict.fromkeys(present.keys() - wanted.keys())
+    for key, value in wanted.items():
+        patch[key] = _instead(present.get(key) or {}, value) if isinstance(value, dict) else value
+    return patch
 
 
 def _voters(situation: Situation) -> int | None:

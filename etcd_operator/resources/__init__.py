@@ -27,8 +27,8 @@ client_service(identity)              member_service(identity, member)
 from etcd_operator.resources.claim import member_claim
 member_claim(identity, member, storage: Storage)
 
-from etcd_operator.resources.budget import disruption_budget
-disruption_budget(identity, *, voters: int)
+from etcd_operator.resources.budget import budget_selector, disruption_budget
+disruption_budget(identity, *, voters: int)           budget_selector(identity)
 
 from etcd_operator.resources.secret import …
 secret(identity, name, data: Mapping[str, bytes], *, labels: dict[str, str])

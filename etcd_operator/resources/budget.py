@@ -22,5 +22,10 @@ def disruption_budget(identity: Identity, *, voters: int) -> Json:
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": metadata(identity, identity.disruption_budget, cluster_labels(identity)),
-        "spec": {"minAvailable": quorum(voters), "selector": {"matchLabels": voter_selector(identity)}},
+        "spec": {"minAvailable": quorum(voters), "selector": budget_selector(identity)},
     }
+
+
+def budget_selector(identity: Identity) -> Json:
+    """Which Pods the budget counts: the voters that may take clients."""
+    return {"matchLabels": voter_selector(identity)}

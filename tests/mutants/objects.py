@@ -297,8 +297,29 @@ FOUNDATIONS = of(
     ),
     (
         "a budget that is right is not written",
-        "if voters is None or budget is None or budget.min_available == quorum(voters):",
-        "if voters is None or budget is None:",
+        "if voters is not None and budget.min_available != quorum(voters):",
+        "if voters is not None:",
+    ),
+    ("the budget counts no other Pods", "if budget.selector != selector:", "if not budget.selector:"),
+    (
+        "a Service leads to nobody else's Pods",
+        'if present.get("selector", {}) != wanted["selector"]:',
+        'if not present.get("selector"):',
+    ),
+    (
+        "what somebody added to a selector is taken out",
+        "patch: Json = dict.fromkeys(present.keys() - wanted.keys())",
+        "patch: Json = {}",
+    ),
+    (
+        "a port that somebody added stays",
+        "if not all(any(port.items() <= found.items() for found in present.get",
+        'if present.get("ports") != wanted["ports"] or not all(any(True for found in present.get',
+    ),
+    (
+        "applications are led to nobody who is not ready",
+        'if present.get("publishNotReadyAddresses", False) != unready:',
+        'if unready and not present.get("publishNotReadyAddresses"):',
     ),
     (
         "a budget is not lowered while etcd cannot be asked",

@@ -123,6 +123,20 @@ INTACT = (
     ),
     *(
         Scenario(
+            f"the {kind.value.kind} {name.says} is edited by hand: {', '.join(part)}",
+            endings.replaced(0),
+            script=(events.edit(kind, name, part, when=moments.admitted(3)),),
+            disturbed_after=1,
+        )
+        for kind, name, part in (
+            (Kind.SERVICE, events.fixed(NAME), {"selector": {"app": "theirs"}}),
+            (Kind.SERVICE, events.fixed(NAME), {"publishNotReadyAddresses": True}),
+            (Kind.SERVICE, events.member(0), {"selector": {"app": "theirs"}, "ports": []}),
+            (Kind.BUDGET, events.fixed(NAME), {"selector": None, "maxUnavailable": 3, "minAvailable": None}),
+        )
+    ),
+    *(
+        Scenario(
             f"the label {label} is taken off a Pod",
             endings.replaced(0),
             script=(events.unlabel(0, label, when=moments.admitted(3)),),

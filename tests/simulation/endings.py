@@ -310,9 +310,31 @@ def _in_order(world: World, *, members: int, plan: str, kept: int | None = 0) ->
     expelled = world.history.expelled
     right = claims <= expelled if kept is None else len(claims) == kept
     require(world, right, f"the claims of {sorted(claims)} are kept, expected {kept or sorted(expelled)}")
-    budget = world.server.get(Kind.BUDGET, NAMESPACE, NAME)["spec"]["minAvailable"]
-    require(world, budget == quorum(members), f"the budget keeps {budget} of {members} members")
+    budget = world.server.get(Kind.BUDGET, NAMESPACE, NAME)["spec"]
+    kept_by = (budget["minAvailable"], budget.get("maxUnavailable"))
+    require(world, kept_by == (quorum(members), None), f"the budget keeps {kept_by} of {members} members")
     _reached(world)
+    _leads_right(world, budget["selector"]["matchLabels"])
+
+
+def _leads_right(world: World, counted: dict[str, str]) -> None:
+    """Each Service leads to whom it is for, and the budget, which has this selector, counts who takes clients."""
+    labels = {pod["metadata"]["name"]: pod["metadata"].get("labels", {}) for pod in world.server.list(Kind.POD)}
+    takes_clients = {name for name, found in labels.items() if ROLE in found}
+
+    def selected(selector: dict[str, str]) -> set[str]:
+        return {name for name, found in labels.items() if selector.items() <= found.items()}
+
+    require(world, selected(counted) == takes_clients, f"the budget counts {sorted(selected(counted))}")
+    services = {name: ({name} & labels.keys(), {2379, 2380}, True) for name in world.members}
+    for name, (pods, ports, unready) in {**services, NAME: (takes_clients, {2379}, False)}.items():
+        spec = world.server.get(Kind.SERVICE, NAMESPACE, name)["spec"]
+        found = selected(spec["selector"])
+        require(world, found == pods, f"Service {name} leads to {sorted(found)}, expected {sorted(pods)}")
+        there = {(port["port"], port["targetPort"]) for port in spec["ports"]}
+        require(world, there == {(port, port) for port in ports}, f"Service {name} has the ports {there}")
+        always = spec.get("publishNotReadyAddresses", False)
+        require(world, always == unready, f"Service {name}: publishNotReadyAddresses is {always}")
 
 
 def _reached(world: World) -> None:

@@ -58,6 +58,15 @@ def delete(kind: Kind, what: Name, *, when: Callable[[World], bool]) -> Event:
     return Event(f"the {kind.value.kind} {what.says} is deleted by hand", when, do)
 
 
+def edit(kind: Kind, what: Name, part: Json, *, when: Callable[[World], bool]) -> Event:
+    """Somebody edits the spec of an object by hand."""
+    return Event(
+        f"the {kind.value.kind} {what.says} is edited by hand",
+        when,
+        lambda world: world.server.patch(kind, NAMESPACE, what.of(world), {"spec": part}),
+    )
+
+
 def unlabel(number: int, *labels: str, when: Callable[[World], bool]) -> Event:
     """Somebody takes labels off the Pod of a member."""
 

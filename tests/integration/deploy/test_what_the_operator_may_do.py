@@ -31,7 +31,7 @@ NEEDED = [
     ("update", "etcdclusters/finalizers", "shop"),
     *((verb, kind, "shop") for kind in OWNED for verb in ("list", "watch", "create", "patch", "delete")),
     ("get", "persistentvolumeclaims", "shop"),
-    *((verb, "services", "shop") for verb in ("list", "watch", "create", "delete")),
+    *((verb, "services", "shop") for verb in ("list", "watch", "create", "patch", "delete")),
     *((verb, "poddisruptionbudgets", "shop") for verb in ("list", "watch", "create", "patch")),
     ("list", "events", "shop"),
     ("create", "events.k8s.io/events", "shop"),

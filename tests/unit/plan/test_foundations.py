@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.builders import (
     a_budget,
     a_claim,
     a_member,
+    a_service,
     a_spec,
     an_observation,
     having,
@@ -30,10 +32,12 @@ from tests.builders import (
     with_spec,
     without,
 )
+from tests.unit.fakes import merged
 from tests.unit.plan.decide import body_of, decide, deleted, done, reasons, situation
 
 if TYPE_CHECKING:
-    from etcd_operator.observation import Observation
+    from etcd_operator.api.cluster import Json
+    from etcd_operator.observation import Observation, Service
 
 PEER_CA, CLIENT_CA = IDENTITY.peer_ca_secret, IDENTITY.client_ca_secret
 
@@ -88,7 +92,74 @@ def test_a_budget_of_another_size_is_put_right(stage: Stage, wrong: int) -> None
         for step in decide(having(an_observation(stage), a_budget(wrong))).steps
         if isinstance(step, Patch) and step.kind is Kind.BUDGET
     ]
-    assert [step.patch for step in patches] == [{"spec": {"minAvailable": 2}}]
+    assert [step.patch for step in patches] == [{"spec": {"minAvailable": 2, "maxUnavailable": None}}]
+
+
+RIGHT = a_budget(2)
+FOREIGN_SELECTORS = [
+    {},
+    {"matchLabels": {"app": "theirs"}},
+    {**RIGHT.selector, "matchExpressions": [{"key": "canary", "operator": "DoesNotExist"}]},
+]
+
+
+@pytest.mark.parametrize("selector", FOREIGN_SELECTORS, ids=json.dumps)
+def test_a_budget_that_somebody_made_count_other_pods_counts_the_voters_again(selector: Json) -> None:
+    for seen in (an_observation(Stage.STABLE), silent(an_observation(Stage.STABLE))):
+        (patch,) = patches_of(having(seen, replace(RIGHT, selector=selector)), Kind.BUDGET)
+        assert merged({"selector": selector}, patch["spec"]) == {"selector": RIGHT.selector}
+
+
+CLIENT = a_service("orders")
+MEMBER = a_service(MEMBERS[0], member=True)
+
+
+def edited(service: Service, **parts: Any) -> Service:
+    return replace(service, spec={**service.spec, **parts})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        edited(CLIENT, selector={"app": "theirs"}),
+        edited(CLIENT, selector={**CLIENT.spec["selector"], "app": "theirs"}),
+        edited(CLIENT, selector={}),
+        edited(CLIENT, ports=[{**CLIENT.spec["ports"][0], "targetPort": 2380}]),
+        edited(CLIENT, ports=[{**CLIENT.spec["ports"][0], "port": 2389}]),
+        edited(CLIENT, publishNotReadyAddresses=True),
+        edited(MEMBER, ports=MEMBER.spec["ports"][1:]),
+        edited(MEMBER, publishNotReadyAddresses=False),
+    ],
+    ids=lambda service: json.dumps(service.spec),
+)
+def test_a_service_that_somebody_led_elsewhere_leads_to_its_members_again(wrong: Service) -> None:
+    right = {CLIENT.meta.name: CLIENT, MEMBER.meta.name: MEMBER}[wrong.meta.name]
+    (patch,) = patches_of(having(an_observation(Stage.STABLE), wrong), Kind.SERVICE)
+    assert {"publishNotReadyAddresses": False, **merged(wrong.spec, patch["spec"])} == {
+        "publishNotReadyAddresses": False,
+        **right.spec,
+    }
+
+
+@pytest.mark.parametrize(
+    "usual",
+    [
+        edited(CLIENT, type="LoadBalancer", ports=[{**CLIENT.spec["ports"][0], "nodePort": 31234}]),
+        edited(CLIENT, ports=[*CLIENT.spec["ports"], {"name": "metrics", "port": 2381}]),
+        edited(CLIENT, sessionAffinity="ClientIP", clusterIP="10.96.0.7"),
+        edited(MEMBER, internalTrafficPolicy="Cluster"),
+    ],
+    ids=lambda service: json.dumps(service.spec),
+)
+def test_what_else_somebody_wants_of_a_service_is_left_to_them(usual: Service) -> None:
+    assert patches_of(having(an_observation(Stage.STABLE), usual), Kind.SERVICE) == []
+
+
+def patches_of(seen: Observation, kind: Kind) -> list[Json]:
+    plan = lay(situation(seen))
+    steps = () if plan is None else plan.steps
+    assert all(isinstance(step, Patch) for step in steps)
+    return [step.patch for step in steps if isinstance(step, Patch) and step.kind is kind]
 
 
 @pytest.mark.parametrize(
