@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from e2e.bench.results import NotMeasuredError
 from etcd_operator.etcd.client import Member
 
 RULE: Final = 5.0
@@ -44,24 +43,21 @@ def changes(listings: Iterable[Listing], *, since: float) -> dict[str, float]:
     return found
 
 
-def beyond_rule(listings: Iterable[Listing], *, since: float) -> float:
-    """Return how many seconds after etcd's rule was over the slowest of the changes came that the rule held up.
+def held_up(listings: Iterable[Listing], *, since: float) -> float:
+    """Return for how many seconds after `since` nothing but etcd's rule stood in the way of changes.
 
-    The rule is over `RULE` seconds after the newest member started; it held up what nothing else did until then: the
-    changes after `since`, each after the one before it. Raises NotMeasuredError if it held up none of them.
+    The rule is over `RULE` seconds after the newest member started; it held a change up from the change before it until
+    then, or until etcd took the change all the same.
     """
-    late: list[float] = []
-    free, over = since, since
+    held, free, over = 0.0, since, since
     for earlier, later in pairwise(listings):
         before, after = _by_id(earlier), _by_id(later)
-        if before.keys() != after.keys() and later.at > since and over > free:
-            late.append(later.at - over)
+        if before.keys() != after.keys() and later.at > since:
+            held += max(min(over, later.at) - free, 0)
         if any(member.started and not (name in before and before[name].started) for name, member in after.items()):
             over = later.at + RULE
         free = max(later.at, since)
-    if not late:
-        raise NotMeasuredError("etcd's rule held up no change")
-    return round(max(late), 2)
+    return round(held, 2)
 
 
 def _by_id(listing: Listing) -> dict[int, Member]:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from e2e.bench.listing import Listing, beyond_rule, changes
-from e2e.bench.results import NotMeasuredError
+from e2e.bench.listing import Listing, changes, held_up
 from etcd_operator.etcd.client import Member
 
 
@@ -57,7 +56,7 @@ def test_changes_of_one_kind_are_counted() -> None:
     assert changes(lists, since=1.0) == {"voter_1_removed": 1.0, "voter_2_removed": 3.0}
 
 
-def test_a_change_that_etcd_holds_up_is_counted_from_when_its_rule_is_over() -> None:
+def test_a_change_is_held_up_from_the_one_before_it_until_etcds_rule_is_over() -> None:
     lists = [
         listing(A, at=0.0),
         listing(A, learner("b", started=False), at=8.0),
@@ -67,22 +66,15 @@ def test_a_change_that_etcd_holds_up_is_counted_from_when_its_rule_is_over() -> 
         listing(A, B, learner("c"), at=15.0),
         listing(A, B, C, at=15.2),
     ]
-    assert beyond_rule(lists, since=0.0) == 0.3
+    assert held_up(lists, since=0.0) == 4.8
 
 
-def test_the_slowest_of_the_changes_that_are_held_up_counts_and_none_from_before_they_were_asked_for() -> None:
-    lists = [
+def test_no_time_counts_before_changes_are_asked_for_nor_after_etcd_took_them() -> None:
+    growing = [
         listing(A, B, C, at=0.0),
         listing(A, B, C, learner("d"), at=5.0),
         listing(A, B, C, D, at=5.5),
-        listing(A, B, C, at=10.25),
-        listing(A, B, at=11.5),
     ]
-    assert beyond_rule(lists, since=6.0) == 0.25
-    assert beyond_rule([*lists[:3], listing(A, B, C, at=9.0), *lists[4:]], since=6.0) == 1.5
-
-
-def test_what_etcd_does_not_hold_up_is_not_measured() -> None:
-    lists = [listing(A, B, C, at=0.0), listing(A, B, at=30.0)]
-    with pytest.raises(NotMeasuredError, match="held up no change"):
-        beyond_rule(lists, since=20.0)
+    assert held_up([*growing, listing(A, B, C, at=10.5), listing(A, B, at=11.5)], since=6.0) == 4.0
+    assert held_up([*growing, listing(A, B, C, at=9.0), listing(A, B, at=11.5)], since=6.0) == 4.0
+    assert held_up([*growing, listing(A, B, C, at=30.0)], since=20.0) == 0.0
