@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from e2e.bench import create, faults, idle, losses, report, rolls, rule, scale
+from e2e.bench import create, faults, idle, losses, report, rolls, scale
 from e2e.bench.harness import Bench, Scenario
 from e2e.bench.results import NotMeasuredError, missed
 from e2e.cluster import LocalClusterError, NotOurClusterError
@@ -18,8 +18,8 @@ SCENARIOS: dict[str, Scenario] = {
     "idle": idle.SCENARIO,
     "scale-out": scale.SCALE_OUT,
     "scale-in": scale.SCALE_IN,
-    "one-to-three": rule.ONE_TO_THREE,
-    "scale-back": rule.SCALE_BACK,
+    "one-to-three": scale.ONE_TO_THREE,
+    "scale-back": scale.SCALE_BACK,
     "pod-deleted": faults.POD_DELETED,
     "leader-killed": faults.LEADER_KILLED,
     "leader-drained": faults.LEADER_DRAINED,

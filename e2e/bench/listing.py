@@ -3,12 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
 
 from etcd_operator.etcd.client import Member
-
-RULE: Final = 5.0
-"""Seconds for which voters must have been connected before etcd lets members be added or removed (etcd-rules.md §1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +37,6 @@ def changes(listings: Iterable[Listing], *, since: float) -> dict[str, float]:
             counts[f"{kind} {what}"] = number = counts.get(f"{kind} {what}", 0) + 1
             found[f"{kind}_{number}_{what}"] = round(later.at - since, 2)
     return found
-
-
-def held_up(listings: Iterable[Listing], *, since: float) -> float:
-    """Return for how many seconds after `since` nothing but etcd's rule stood in the way of changes.
-
-    The rule is over `RULE` seconds after the newest member started; it held a change up from the change before it until
-    then, or until etcd took the change all the same.
-    """
-    held, free, over = 0.0, since, since
-    for earlier, later in pairwise(listings):
-        before, after = _by_id(earlier), _by_id(later)
-        if before.keys() != after.keys() and later.at > since:
-            held += max(min(over, later.at) - free, 0)
-        if any(member.started and not (name in before and before[name].started) for name, member in after.items()):
-            over = later.at + RULE
-        free = max(later.at, since)
-    return round(held, 2)
 
 
 def _by_id(listing: Listing) -> dict[int, Member]:

@@ -1,12 +1,18 @@
-"""Three members become five, and five become three, under writes; one cluster of a round goes both ways."""
+"""Three members become five, and five become three, under writes; one cluster of a round goes both ways.
 
+Where etcd refuses changes for its 5 s, the operator waits for them and no longer than them (etcd-rules.md §1).
+"""
+
+import time
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
 from e2e.bench.events import Event, figures, live_through, tell
 from e2e.bench.harness import Bench, Scenario
-from e2e.bench.results import QUIET, Goal, Result, Run
-from e2e.bench.subjects import VOTERS, Ours, create_hand_written, leader, ours
+from e2e.bench.results import QUIET, Goal, Result, Run, middle
+from e2e.bench.subjects import VOTERS, WITHIN, Ours, create_hand_written, leader, ours
+from e2e.support.waiting import eventually
 
 MORE: Final = 5
 
@@ -29,6 +35,30 @@ SCALE_IN = Scenario(
     title="from five members to three, until etcd lists three; baseline: creating the StatefulSet",
     goals=(Goal("ratio", "≤", 0.5), *QUIET),
     measure=_in,
+)
+
+HELD_UP: Final = (Goal("extra_seconds", "≤", 5), Goal("failed_writes", "≤", 0))
+"""What etcd's rule may cost, and no more."""
+
+
+def _from_one(bench: Bench) -> Result:
+    return _beside("one-to-three", bench, _grow_from_one, start=1, usual=_out(bench))
+
+
+def _back(bench: Bench) -> Result:
+    return _beside("scale-back", bench, _change_of_mind, start=VOTERS, usual=_in(bench))
+
+
+ONE_TO_THREE = Scenario(
+    title="from one member to three, of which etcd holds up the last; baseline: from three to five",
+    goals=HELD_UP,
+    measure=_from_one,
+)
+
+SCALE_BACK = Scenario(
+    title="from five members to three as soon as five vote; baseline: the same when they have voted for long",
+    goals=HELD_UP,
+    measure=_back,
 )
 
 
@@ -62,3 +92,39 @@ def _resize(subject: Ours, voters: int, *, whole_since: float) -> Event:
         return ()
 
     return live_through(subject, ask, voters=voters, whole_since=whole_since)
+
+
+def _beside(name: str, bench: Bench, measure: Callable[[Ours], Run], *, start: int, usual: Result) -> Result:
+    """Measure a change that etcd's rule may hold up, beside one of as many members that it does not."""
+    runs: list[Run] = []
+    for number in range(1, bench.runs + 1):
+        with bench.cleared(), ours(bench, replicas=start) as subject:
+            runs.append(measure(subject))
+        tell(bench, f"run {number}", runs[-1])
+    extra = middle(runs, "seconds") - middle(usual.runs, "seconds")
+    return Result(name, runs, usual.runs, {**figures(runs, usual.runs), "extra_seconds": round(extra, 2)})
+
+
+def _grow_from_one(subject: Ours) -> Run:
+    return _resize(subject, VOTERS, whole_since=subject.whole_since).run()
+
+
+def _change_of_mind(subject: Ours) -> Run:
+    asked: list[float] = []
+
+    def ask() -> tuple[str, ...]:
+        subject.cluster.change(replicas=MORE)
+        eventually(lambda: _five_vote(subject), within=WITHIN, every=0.1)
+        asked.append(time.monotonic())
+        subject.cluster.change(replicas=VOTERS)
+        return ()
+
+    event = live_through(subject, ask, voters=VOTERS, whole_since=subject.whole_since)
+    return {**event.run(), "seconds": round(event.served.redundant - asked[0], 2)}
+
+
+def _five_vote(subject: Ours) -> None:
+    with subject.cluster.etcd() as etcd:
+        listed = etcd.member_list().members
+    voting = [member for member in listed if member.started and not member.is_learner]
+    assert len(voting) == MORE, f"{len(voting)} of {len(listed)} members vote"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etcd_operator import pki
+from etcd_operator.kube.errors import Refused
 from etcd_operator.kube.port import Precondition
 from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, WriteCredentials
 from etcd_operator.resources.kinds import Kind
@@ -31,15 +32,14 @@ class Executor:
     async def execute(self, step: Step) -> None:
         """Carry out `step`.
 
-        Raises a KubeError when Kubernetes refuses it or cannot be asked, and what `MembershipExecutor` raises.
+        Raises a KubeError when Kubernetes refuses it, leaves all as it was or cannot be asked, and what
+        `MembershipExecutor` raises.
         """
         match step:
             case Create():
                 await self.kube.create(step.kind, self._namespace, step.body)
             case Patch():
-                await self.kube.patch(
-                    step.kind, self._namespace, step.name, step.patch, precondition=_unchanged(step.target)
-                )
+                await self._patch(step)
             case Delete():
                 await self.kube.delete(
                     step.kind,
@@ -63,6 +63,15 @@ class Executor:
     def _identity(self) -> Identity:
         meta = self.seen.cluster.meta
         return Identity(meta.name, self._namespace, meta.uid)
+
+    async def _patch(self, step: Patch) -> None:
+        held = _unchanged(step.target)
+        found = await self.kube.patch(step.kind, self._namespace, step.name, step.patch, precondition=held)
+        if found["metadata"]["resourceVersion"] == held.resource_version:
+            raise Refused(
+                f"the API server took the change and left the {step.kind.value.kind} as it was: an admission webhook "
+                "or policy undoes it"
+            )
 
     async def _create_authority(self, step: CreateAuthority) -> None:
         authority = pki.new_ca(step.common_name, fresh=pki.fresh(), now=self.seen.at)

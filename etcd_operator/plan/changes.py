@@ -27,7 +27,7 @@ from etcd_operator.etcd.quorum import (
 from etcd_operator.observation import Cause, Departure, Unknown
 from etcd_operator.plan.credentials import permission
 from etcd_operator.plan.loss import loss
-from etcd_operator.plan.model import AddLearner, Delete, Plan, Promote, Remove
+from etcd_operator.plan.model import AddLearner, Delete, Patch, Plan, Promote, Remove
 from etcd_operator.plan.placement import has_image, on_cordoned_node, successor
 from etcd_operator.plan.stopping import DISMISSAL, LONG_DISMISSAL, await_stop, dismissal, handover, take, wait
 from etcd_operator.resources.kinds import Kind
@@ -235,7 +235,9 @@ def _finds_no_place(situation: Situation, newcomer: str) -> bool:
     pod, claim = situation.seen.pods.get(newcomer), situation.seen.claims.get(newcomer)
     problems = (thing.problem for thing in (pod, claim) if thing is not None)
     refused = any(
-        block["reason"] == BlockReason.REFUSED and block["action"].endswith(f" {newcomer}")
+        block["reason"] == BlockReason.REFUSED
+        and block["action"].endswith(f" {newcomer}")
+        and not block["action"].startswith(f"{Patch.__name__} ")
         for block in situation.seen.cluster.status.get("plan", {}).get("blocked", ())
     )
     return refused or any(

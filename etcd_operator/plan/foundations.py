@@ -16,7 +16,7 @@ from etcd_operator.resources.ownership import cluster_labels, owner_reference
 from etcd_operator.resources.services import client_service, member_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from etcd_operator.api.cluster import Json
     from etcd_operator.plan.model import Step
@@ -91,11 +91,20 @@ def _redirected(present: Json, wanted: Json) -> Json:
     if present.get("selector", {}) != wanted["selector"]:
         patch["selector"] = _instead(present.get("selector", {}), wanted["selector"])
     if not all(any(port.items() <= found.items() for found in present.get("ports", ())) for port in wanted["ports"]):
-        patch["ports"] = wanted["ports"]
+        patch["ports"] = _with_ports(present.get("ports", ()), wanted["ports"])
     unready = wanted.get("publishNotReadyAddresses", False)
     if present.get("publishNotReadyAddresses", False) != unready:
         patch["publishNotReadyAddresses"] = unready
     return patch
+
+
+def _with_ports(present: Iterable[Json], wanted: Iterable[Json]) -> list[Json]:
+    """The ports that are wanted with what users say of them besides, and the users' own that are not in the way."""
+    named = {port.get("name"): port for port in present}
+    ours = [{**named.get(port["name"], {}), **port} for port in wanted]
+    names, taken = {port["name"] for port in ours}, {(port["port"], port["protocol"]) for port in ours}
+    theirs = (port for name, port in named.items() if name not in names)
+    return [*ours, *(port for port in theirs if (port["port"], port.get("protocol", "TCP")) not in taken)]
 
 
 def _wrong_budget(situation: Situation) -> Iterator[Step]:

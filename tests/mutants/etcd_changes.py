@@ -220,6 +220,20 @@ CHANGES = of(
         "problem.cause",
     ),
     ("a newcomer that a quota refuses has no place", "return refused or any(", "return any("),
+    (
+        "who lacks only a right to patch has a place",
+        """        and not block["action"].startswith(f"{Patch.__name__} ")\n""",
+        "",
+    ),
+)
+
+PATCHES = of(
+    "act/execute.py",
+    (
+        "a patch that was undone is not sent again at once",
+        'if found["metadata"]["resourceVersion"] == held.resource_version:',
+        'if not found["metadata"]["resourceVersion"]:',
+    ),
 )
 
 EXECUTION = of(
@@ -286,5 +300,6 @@ EXECUTION = of(
 ALL = (
     *ARITHMETIC,
     *CHANGES,
+    *PATCHES,
     *EXECUTION,
 )

@@ -131,7 +131,7 @@ INTACT = (
         for kind, name, part in (
             (Kind.SERVICE, events.fixed(NAME), {"selector": {"app": "theirs"}}),
             (Kind.SERVICE, events.fixed(NAME), {"publishNotReadyAddresses": True}),
-            (Kind.SERVICE, events.member(0), {"selector": {"app": "theirs"}, "ports": []}),
+            (Kind.SERVICE, events.member(0), {"ports": [{"name": "peer", "port": 2380, "targetPort": 9}]}),
             (Kind.BUDGET, events.fixed(NAME), {"selector": None, "maxUnavailable": 3, "minAvailable": None}),
         )
     ),

@@ -11,7 +11,7 @@ from etcd_operator.etcd.versions import NEWEST, READS_NONE_OF_3_5, parse_version
 from etcd_operator.observe.parse import SELECTED_NODE
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.names import WITHDRAWN
-from etcd_operator.resources.ownership import CLUSTER_UID, ROLE
+from etcd_operator.resources.ownership import CLUSTER_UID, ROLE, VOTER
 from etcd_operator.resources.quantity import whole_number
 from etcd_operator.resources.secret import INITIAL_CLUSTER
 from tests.simulation import storage
@@ -314,6 +314,7 @@ def _in_order(world: World, *, members: int, plan: str, kept: int | None = 0) ->
     kept_by = (budget["minAvailable"], budget.get("maxUnavailable"))
     require(world, kept_by == (quorum(members), None), f"the budget keeps {kept_by} of {members} members")
     _reached(world)
+    require(world, budget["selector"].keys() == {"matchLabels"}, f"the budget counts {budget['selector']}")
     _leads_right(world, budget["selector"]["matchLabels"])
 
 
@@ -321,6 +322,9 @@ def _leads_right(world: World, counted: dict[str, str]) -> None:
     """Each Service leads to whom it is for, and the budget, which has this selector, counts who takes clients."""
     labels = {pod["metadata"]["name"]: pod["metadata"].get("labels", {}) for pod in world.server.list(Kind.POD)}
     takes_clients = {name for name, found in labels.items() if ROLE in found}
+    uid = world.server.get(Kind.CLUSTER, NAMESPACE, NAME)["metadata"]["uid"]
+    labels |= {"somebody's": {}, "another cluster's": {CLUSTER_UID: "other", ROLE: VOTER}}
+    labels["a newcomer"] = {CLUSTER_UID: uid}
 
     def selected(selector: dict[str, str]) -> set[str]:
         return {name for name, found in labels.items() if selector.items() <= found.items()}

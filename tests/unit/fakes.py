@@ -99,11 +99,12 @@ class FakeKube:
     async def patch(
         self, kind: Kind, namespace: str, name: str, patch: Json, *, precondition: Precondition, status: bool = False
     ) -> Json:
-        """See `Kube.patch`."""
+        """See `Kube.patch`; what changes nothing gives the object no new version, as on the real server."""
         await self._called("patch status" if status else "patch", kind, name)
         found = self._checked(kind, namespace, name, precondition)
         change = {"status": patch.get("status", {})} if status else {k: v for k, v in patch.items() if k != "status"}
-        return deepcopy(self.put(kind, merged(found, change)))
+        changed = merged(found, change)
+        return deepcopy(found if changed == found else self.put(kind, changed))
 
     async def delete(
         self, kind: Kind, namespace: str, name: str, *, precondition: Precondition, grace_seconds: int | None = None

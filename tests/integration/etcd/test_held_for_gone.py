@@ -84,11 +84,12 @@ async def sees(server: Server, member_id: int, number: str) -> None:
     assert [line.rpartition(" ")[2] for line in lines if mark in line] == [number], lines
 
 
-def streams_from(server: Server, member_id: int) -> list[str]:
-    """The kind of each stream from the member to which `server` has listened, as it wrote them down."""
-    told = (line for line in server.output().splitlines() if "established TCP" in line and "stream-reader-type" in line)
-    lines = map(json.loads, told)
-    return [line["stream-reader-type"] for line in lines if line["remote-peer-id"] == f"{member_id:x}"]
+def streams_with(server: Server, member_id: int) -> list[str]:
+    """The streams to and from the member that `server` has opened, as it wrote them down."""
+    told = (json.loads(line) for line in server.output().splitlines() if "established TCP" in line)
+    lines = [line for line in told if line["remote-peer-id"] == f"{member_id:x}"]
+    ways = ("stream-reader-type", "stream-writer-type")
+    return [f"{way} {line[way]}" for line in lines for way in ways if way in line]
 
 
 async def test_one_refuses_for_ever_what_another_takes(
@@ -118,14 +119,14 @@ async def test_one_refuses_for_ever_what_another_takes(
         await sees(leader, member_id, "0")
 
     await until(on_its_way)
-    before = len(streams_from(leader, member_id))
+    before = len(streams_with(leader, member_id))
     way.cut = False
     restarted.start(trio, arguments=listens)
     await healthy(client, restarted)
 
     async def listens_again() -> None:
-        # Each stream that comes about makes the member active: what is lost before the second is forgotten.
-        assert len(set(streams_from(leader, member_id)[before:])) == 2
+        # Each stream that comes about makes the member active: what is lost before the last is forgotten.
+        assert len(set(streams_with(leader, member_id)[before:])) == 4
         await sees(leader, member_id, "1")
 
     await until(listens_again)

@@ -12,7 +12,7 @@ from cryptography import x509
 from etcd_operator import pki
 from etcd_operator.act.execute import Executor
 from etcd_operator.act.membership import MembershipExecutor
-from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound
+from etcd_operator.kube.errors import AlreadyExists, Conflict, NotFound, Refused
 from etcd_operator.plan.model import Create, CreateAuthority, Delete, Patch, Step
 from etcd_operator.resources.kinds import Kind
 from etcd_operator.resources.ownership import cluster_labels
@@ -79,6 +79,13 @@ async def test_only_the_very_object_that_was_seen_is_patched_and_only_unchanged(
     current = _identity(stored)
     await do(kube, Patch(Kind.SERVICE, current, {"metadata": {"labels": {"a": "b"}}}, "test"))
     assert kube.objects[Kind.SERVICE, "shop", "orders"]["metadata"]["labels"]["a"] == "b"
+
+
+async def test_a_patch_after_which_all_is_as_before_counts_as_refused(kube: FakeKube) -> None:
+    about = kube.put(Kind.SERVICE, object_json(Kind.SERVICE, a_meta("orders")))["metadata"]
+    undone = Patch(Kind.SERVICE, _identity(about), {"metadata": {"labels": about["labels"]}}, "a webhook undid it")
+    with pytest.raises(Refused, match="left the Service as it was"):
+        await do(kube, undone)
 
 
 def _identity(about: Json) -> Meta:

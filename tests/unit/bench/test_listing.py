@@ -2,7 +2,7 @@
 
 import pytest
 
-from e2e.bench.listing import Listing, changes, held_up
+from e2e.bench.listing import Listing, changes
 from etcd_operator.etcd.client import Member
 
 
@@ -54,27 +54,3 @@ def test_the_way_of_a_newcomer_is_told_step_by_step() -> None:
 def test_changes_of_one_kind_are_counted() -> None:
     lists = [listing(A, B, C, D, at=1.0), listing(A, B, C, at=2.0), listing(A, B, at=4.0)]
     assert changes(lists, since=1.0) == {"voter_1_removed": 1.0, "voter_2_removed": 3.0}
-
-
-def test_a_change_is_held_up_from_the_one_before_it_until_etcds_rule_is_over() -> None:
-    lists = [
-        listing(A, at=0.0),
-        listing(A, learner("b", started=False), at=8.0),
-        listing(A, learner("b"), at=9.0),
-        listing(A, B, at=9.2),
-        listing(A, B, learner("c", started=False), at=14.3),
-        listing(A, B, learner("c"), at=15.0),
-        listing(A, B, C, at=15.2),
-    ]
-    assert held_up(lists, since=0.0) == 4.8
-
-
-def test_no_time_counts_before_changes_are_asked_for_nor_after_etcd_took_them() -> None:
-    growing = [
-        listing(A, B, C, at=0.0),
-        listing(A, B, C, learner("d"), at=5.0),
-        listing(A, B, C, D, at=5.5),
-    ]
-    assert held_up([*growing, listing(A, B, C, at=10.5), listing(A, B, at=11.5)], since=6.0) == 4.0
-    assert held_up([*growing, listing(A, B, C, at=9.0), listing(A, B, at=11.5)], since=6.0) == 4.0
-    assert held_up([*growing, listing(A, B, C, at=30.0)], since=20.0) == 0.0

@@ -122,6 +122,7 @@ def test_it_makes_no_room_for_a_newcomer_that_needs_something_else(cause: Cause)
     [
         ("RefusedByKubernetes", f"Create PersistentVolumeClaim {D}", True),
         ("RefusedByKubernetes", f"Create Pod {E}", False),
+        ("RefusedByKubernetes", f"Patch Service {D}", False),
         ("RefusedByEtcd", f"AddLearner {D}", False),
     ],
 )

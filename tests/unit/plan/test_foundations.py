@@ -155,6 +155,17 @@ def test_what_else_somebody_wants_of_a_service_is_left_to_them(usual: Service) -
     assert patches_of(having(an_observation(Stage.STABLE), usual), Kind.SERVICE) == []
 
 
+def test_ports_that_users_added_outlive_the_repair_of_ours() -> None:
+    (port,) = CLIENT.spec["ports"]
+    metrics = {"name": "metrics", "port": 2381}
+    mistaken = {**port, "targetPort": 9, "nodePort": 31234, "appProtocol": "grpc"}
+    in_the_way = {"name": "web", "port": 2379, "protocol": "TCP"}
+    (patch,) = patches_of(having(an_observation(Stage.STABLE), edited(CLIENT, ports=[metrics, mistaken])), Kind.SERVICE)
+    assert patch["spec"]["ports"] == [{**port, "nodePort": 31234, "appProtocol": "grpc"}, metrics]
+    (patch,) = patches_of(having(an_observation(Stage.STABLE), edited(CLIENT, ports=[in_the_way])), Kind.SERVICE)
+    assert patch["spec"]["ports"] == [port]
+
+
 def patches_of(seen: Observation, kind: Kind) -> list[Json]:
     plan = lay(situation(seen))
     steps = () if plan is None else plan.steps
