@@ -110,6 +110,7 @@ def _grow_from_one(subject: Ours) -> Run:
 
 
 def _change_of_mind(subject: Ours) -> Run:
+    """Its seconds count from the wish to go back; all else, as always, from the first wish."""
     asked: list[float] = []
 
     def ask() -> tuple[str, ...]:

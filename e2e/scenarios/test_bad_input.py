@@ -205,9 +205,10 @@ def test_services_and_the_budget_lead_to_the_members_again_when_somebody_edits_t
 
 
 def test_how_a_service_is_exposed_is_left_to_its_users(orders: EtcdCluster, kube: Kube) -> None:
-    kube.patch(
-        Kind.SERVICE, orders.namespace, orders.name, {"spec": {"type": "NodePort", "selector": {"app": "theirs"}}}
-    )
+    (port,) = kube.get(Kind.SERVICE, orders.namespace, orders.name)["spec"]["ports"]
+    theirs = {"name": "metrics", "port": 2381, "protocol": "TCP", "targetPort": 2381}
+    edit = {"type": "NodePort", "ports": [theirs, {**port, "targetPort": 9}], "selector": {"app": "theirs"}}
+    exposed = kube.patch(Kind.SERVICE, orders.namespace, orders.name, {"spec": edit})["spec"]
 
     def it_leads_to_members_again() -> Json:
         spec: Json = kube.get(Kind.SERVICE, orders.namespace, orders.name)["spec"]
@@ -216,8 +217,9 @@ def test_how_a_service_is_exposed_is_left_to_its_users(orders: EtcdCluster, kube
 
     spec = eventually(it_leads_to_members_again, within=30)
     assert spec["type"] == "NodePort"
-    assert all(port["nodePort"] for port in spec["ports"])
-    kube.patch(Kind.SERVICE, orders.namespace, orders.name, {"spec": {"type": "ClusterIP"}})
+    node_ports = {found["name"]: found["nodePort"] for found in exposed["ports"]}
+    assert spec["ports"] == [{**found, "nodePort": node_ports[found["name"]]} for found in (port, theirs)]
+    kube.patch(Kind.SERVICE, orders.namespace, orders.name, {"spec": {"type": "ClusterIP", "ports": [port]}})
     orders.becomes_healthy()
 
 

@@ -16,6 +16,7 @@ from etcd_operator.resources.secret import CA_BUNDLE, CERTIFICATE, KEY, secret
 
 if TYPE_CHECKING:
     from etcd_operator.act.membership import MembershipExecutor
+    from etcd_operator.api.cluster import Json
     from etcd_operator.kube.port import Kube
     from etcd_operator.observation import Meta, Observation
     from etcd_operator.plan.model import Step
@@ -39,7 +40,7 @@ class Executor:
             case Create():
                 await self.kube.create(step.kind, self._namespace, step.body)
             case Patch():
-                await self._patch(step)
+                await self._patch(step.kind, step.target, step.patch)
             case Delete():
                 await self.kube.delete(
                     step.kind,
@@ -64,13 +65,14 @@ class Executor:
         meta = self.seen.cluster.meta
         return Identity(meta.name, self._namespace, meta.uid)
 
-    async def _patch(self, step: Patch) -> None:
-        held = _unchanged(step.target)
-        found = await self.kube.patch(step.kind, self._namespace, step.name, step.patch, precondition=held)
+    async def _patch(self, kind: Kind, target: Meta, patch: Json) -> None:
+        """Patch what was seen; a change that something undoes counts as refused, or it would be sent again at once."""
+        held = _unchanged(target)
+        found = await self.kube.patch(kind, self._namespace, target.name, patch, precondition=held)
         if found["metadata"]["resourceVersion"] == held.resource_version:
             raise Refused(
-                f"the API server took the change and left the {step.kind.value.kind} as it was: an admission webhook "
-                "or policy undoes it"
+                f"the API server took the change and left the {kind.value.kind} as it was: something undoes it, such "
+                "as an admission webhook"
             )
 
     async def _create_authority(self, step: CreateAuthority) -> None:
@@ -99,7 +101,7 @@ class Executor:
             await self.kube.create(Kind.SECRET, self._namespace, body)
             return
         patch = {"data": {key: base64.b64encode(value).decode() for key, value in data.items()}}
-        await self.kube.patch(Kind.SECRET, self._namespace, step.name, patch, precondition=_unchanged(step.target))
+        await self._patch(Kind.SECRET, step.target, patch)
 
     def _authority(self, name: str) -> pki.KeyPair:
         return pki.KeyPair(self._authority_data(name, CERTIFICATE), self._authority_data(name, KEY))
